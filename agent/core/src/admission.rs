@@ -1,0 +1,185 @@
+//! Who gets in: what becomes of a request, given the state. Decides, and changes nothing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    environment::Environment,
+    ids::{CommitSha, DeploymentNumber, Identity},
+    lifecycle::{Deployment, Kind, Phase, Placement},
+    request::{DeployRequest, RollbackRequest},
+};
+
+/// What becomes of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    /// It is not allowed.
+    Refuse(Refusal),
+    /// A deployment that is there already is what was asked for.
+    Join(DeploymentNumber),
+    /// It starts now.
+    Start,
+    /// It waits for the running one; whoever waits already is superseded.
+    Queue,
+}
+
+/// Why a request is not allowed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Refusal {
+    /// The environment is on hold.
+    #[error("the environment is on hold by {by}: {why}; lift it with `ripcord resume`")]
+    Held {
+        /// Who holds it.
+        by: Identity,
+        /// Why.
+        why: String,
+    },
+    /// The commit was rolled back for its verdict.
+    #[error(
+        "{sha} is quarantined ({why}); deploy a fix, or use --override with --reason to deploy it anyway"
+    )]
+    Quarantined {
+        /// The commit.
+        sha: CommitSha,
+        /// What its verdict was.
+        why: String,
+    },
+    /// `--override` came without a reason.
+    #[error("overriding a quarantine needs a reason: add --reason")]
+    OverrideWithoutReason,
+    /// The commit is older than the live one.
+    #[error(
+        "{sha} is older than {live}, which is live; use --allow-older if that is what you want"
+    )]
+    OlderThanLive {
+        /// The commit.
+        sha: CommitSha,
+        /// The live commit.
+        live: CommitSha,
+    },
+    /// A rollback waits to start.
+    #[error("rollback {rollback} is about to start; deploy again when it has ended")]
+    RollbackPending {
+        /// The rollback.
+        rollback: DeploymentNumber,
+    },
+    /// There is nothing to go back to.
+    #[error("there is no rollback point: nothing was validated here yet; choose one with --to")]
+    NoRollbackPoint,
+    /// The confirmation word is missing or wrong.
+    #[error("the environment asks for a confirmation: add --confirm with the configured word")]
+    Confirmation,
+    /// The environment's configuration asks for something that this version does not run.
+    #[error("{what}")]
+    Unavailable {
+        /// What it is, and what to do.
+        what: String,
+    },
+}
+
+impl Refusal {
+    /// The `google.rpc.ErrorInfo` reason; reasons are added, never renamed.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Held { .. } => "HELD",
+            Self::Quarantined { .. } => "QUARANTINED",
+            Self::OverrideWithoutReason => "OVERRIDE_WITHOUT_REASON",
+            Self::OlderThanLive { .. } => "OLDER_THAN_LIVE",
+            Self::RollbackPending { .. } => "ROLLBACK_PENDING",
+            Self::NoRollbackPoint => "NO_ROLLBACK_POINT",
+            Self::Confirmation => "CONFIRMATION",
+            Self::Unavailable { .. } => "UNAVAILABLE_FEATURE",
+        }
+    }
+}
+
+/// What becomes of a request to deploy.
+#[must_use]
+pub fn admit_deploy(environment: &Environment, request: &DeployRequest) -> Admission {
+    if let Some(number) = joins(environment, request) {
+        return Admission::Join(number);
+    }
+    match refuse_deploy(environment, request) {
+        Some(refusal) => Admission::Refuse(refusal),
+        None if environment.is_mutating() => Admission::Queue,
+        None => Admission::Start,
+    }
+}
+
+fn refuse_deploy(environment: &Environment, request: &DeployRequest) -> Option<Refusal> {
+    if let Some(hold) = &environment.hold {
+        return Some(Refusal::Held { by: hold.by.clone(), why: hold.reason.clone() });
+    }
+    if request.override_quarantine && request.reason.is_none() {
+        return Some(Refusal::OverrideWithoutReason);
+    }
+    if let Some(quarantine) = environment.quarantined.get(&request.sha)
+        && !request.override_quarantine
+    {
+        return Some(Refusal::Quarantined { sha: request.sha, why: quarantine.reason.clone() });
+    }
+    let waiting = environment.queued_deployment().filter(|queued| queued.is_rollback());
+    waiting.map(|rollback| Refusal::RollbackPending { rollback: rollback.number })
+}
+
+/// The deployment that is what `request` asks for, when there is one.
+fn joins(environment: &Environment, request: &DeployRequest) -> Option<DeploymentNumber> {
+    let same_request = |deployment: &&Deployment| {
+        request.request_id.is_some() && deployment.request_id == request.request_id
+    };
+    if let Some(same) = environment.open.values().find(same_request) {
+        return Some(same.number);
+    }
+    if request.redeploy {
+        return None;
+    }
+    let underway = [environment.active_deployment(), environment.queued_deployment()];
+    let same_sha = |deployment: &&Deployment| {
+        deployment.sha == request.sha && matches!(deployment.kind, Kind::Deploy { .. })
+    };
+    if let Some(same) = underway.into_iter().flatten().find(same_sha) {
+        return Some(same.number);
+    }
+    if environment.active.is_some() {
+        return None;
+    }
+    let live = environment.live.filter(|live| live.sha == request.sha)?;
+    let leaving = live.deployment.and_then(|number| environment.open.get(&number));
+    let is_leaving = leaving.is_some_and(|deployment| deployment.phase == Phase::RollingBack);
+    live.deployment.filter(|_| !is_leaving)
+}
+
+/// What becomes of a request to roll back, and where it would lead.
+///
+/// # Errors
+/// The refusal, when there is nothing to go back to.
+pub fn admit_rollback(
+    environment: &Environment,
+    request: &RollbackRequest,
+) -> Result<(Admission, Placement), Refusal> {
+    let target = match request.to {
+        Some(target) => target,
+        None => environment.manual_rollback_target().ok_or(Refusal::NoRollbackPoint)?,
+    };
+    let same_request = |deployment: &&Deployment| {
+        request.request_id.is_some() && deployment.request_id == request.request_id
+    };
+    if let Some(same) = environment.open.values().find(same_request) {
+        return Ok((Admission::Join(same.number), target));
+    }
+    let underway = [environment.active_deployment(), environment.queued_deployment()];
+    let same_target =
+        |deployment: &&Deployment| deployment.is_rollback() && deployment.sha == target.sha;
+    if let Some(same) = underway.into_iter().flatten().find(same_target) {
+        return Ok((Admission::Join(same.number), target));
+    }
+    if environment.is_mutating() {
+        return Ok((Admission::Queue, target));
+    }
+    let runs_already = environment.live.filter(|live| live.sha == target.sha);
+    Ok(match runs_already.and_then(|live| live.deployment) {
+        Some(number) => (Admission::Join(number), target),
+        None => (Admission::Start, target),
+    })
+}

@@ -1,0 +1,224 @@
+//! What the journal holds: facts, in the past tense, each of which the state is a fold of.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    admission::Refusal,
+    effect::TreeReport,
+    failure::Failure,
+    ids::{CommitSha, DeploymentNumber, Identity, RequestId},
+    lifecycle::{Kind, Outcome, Phase, Placement},
+    verdict::VerdictReport,
+};
+
+/// One fact about an environment, or about one of its deployments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Which deployment; `None` when it concerns the environment.
+    pub deployment: Option<DeploymentNumber>,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A request became a deployment.
+    Admitted {
+        /// What it is for.
+        #[serde(flatten)]
+        kind: Kind,
+        /// The commit.
+        sha: CommitSha,
+        /// Who asked.
+        by: Identity,
+        /// Why.
+        reason: Option<String>,
+        /// The caller's name for the request.
+        request_id: Option<RequestId>,
+        /// What was live.
+        previous: Option<Placement>,
+    },
+    /// A request was refused.
+    Refused {
+        /// The commit that was asked for.
+        sha: Option<CommitSha>,
+        /// Who asked.
+        by: Identity,
+        /// Why not.
+        refusal: Refusal,
+    },
+    /// The deployment entered a phase: the intent, durable before the phase's effect starts.
+    PhaseEntered {
+        /// Which phase.
+        phase: Phase,
+    },
+    /// The commit is here, reachable from the branch, and pinned.
+    Prepared {
+        /// First line of the commit message.
+        subject: String,
+        /// Author of the commit.
+        author: String,
+    },
+    /// What ran before the first deployment.
+    BaselineFound {
+        /// Its commit.
+        sha: CommitSha,
+    },
+    /// The work tree is that of the commit.
+    TreeReset(TreeReport),
+    /// The application was restarted.
+    Restarted {
+        /// What was restarted.
+        detail: String,
+    },
+    /// The application is healthy: the commit is live.
+    WentLive {
+        /// HTTP status of the last answer.
+        status: Option<u16>,
+        /// How many tries it took.
+        attempts: u32,
+    },
+    /// A step failed.
+    StepFailed {
+        /// Why.
+        failure: Failure,
+    },
+    /// Verification said something new.
+    VerdictReceived {
+        /// What.
+        report: VerdictReport,
+        /// The person who said so, when it was one.
+        by: Option<Identity>,
+        /// That person's reason.
+        reason: Option<String>,
+    },
+    /// The verdict takes long; people are told once.
+    StillPending {
+        /// Milliseconds of watching so far.
+        after_ms: u64,
+    },
+    /// The commit earned a good verdict.
+    Validated,
+    /// The deployment may not stay live.
+    Condemned {
+        /// Why.
+        reason: String,
+    },
+    /// The commit may not be deployed again until its verdict is good.
+    Quarantined {
+        /// The commit.
+        sha: CommitSha,
+        /// Why.
+        reason: String,
+    },
+    /// The commit may be deployed again.
+    QuarantineLifted {
+        /// The commit.
+        sha: CommitSha,
+    },
+    /// A newer deployment took its place.
+    Superseded {
+        /// Which one.
+        by: DeploymentNumber,
+    },
+    /// A superseded deployment stops listening to its verdict.
+    ListeningEnded,
+    /// A rollback undoes it.
+    UndoneBy {
+        /// Which rollback.
+        rollback: DeploymentNumber,
+    },
+    /// The rollback's target failed; it goes on with an older one.
+    Retargeted {
+        /// The older commit.
+        sha: CommitSha,
+    },
+    /// It is over.
+    Ended {
+        /// How.
+        outcome: Outcome,
+        /// Why, when the failure does not say it.
+        note: Option<String>,
+    },
+    /// Deployments are refused from now on.
+    Held {
+        /// By whom.
+        by: Identity,
+        /// Why.
+        reason: String,
+    },
+    /// Deployments are allowed again.
+    Resumed {
+        /// By whom.
+        by: Identity,
+    },
+    /// The agent started again in the middle of the deployment, and goes on from this phase.
+    Recovered {
+        /// Which phase.
+        phase: Phase,
+    },
+    /// A probe's try that did not pass.
+    ProbeFailed {
+        /// Which try, from 1.
+        attempt: u32,
+        /// What was wrong.
+        detail: String,
+    },
+    /// Something that the operator should know, and that changes nothing.
+    Remarked {
+        /// What.
+        message: String,
+    },
+    /// A line that a hook, the compose program or a check printed.
+    Output {
+        /// Which command.
+        source: String,
+        /// Whether it came from standard error.
+        stderr: bool,
+        /// The line.
+        line: String,
+    },
+}
+
+impl Event {
+    /// The name that programs read; names are added, never changed.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Admitted { .. } => "admitted",
+            Self::Refused { .. } => "refused",
+            Self::PhaseEntered { .. } => "phase_entered",
+            Self::Prepared { .. } => "prepared",
+            Self::BaselineFound { .. } => "baseline_found",
+            Self::TreeReset(_) => "tree_reset",
+            Self::Restarted { .. } => "restarted",
+            Self::WentLive { .. } => "went_live",
+            Self::StepFailed { .. } => "step_failed",
+            Self::VerdictReceived { .. } => "verdict_received",
+            Self::StillPending { .. } => "still_pending",
+            Self::Validated => "validated",
+            Self::Condemned { .. } => "condemned",
+            Self::Quarantined { .. } => "quarantined",
+            Self::QuarantineLifted { .. } => "quarantine_lifted",
+            Self::Superseded { .. } => "superseded",
+            Self::ListeningEnded => "listening_ended",
+            Self::UndoneBy { .. } => "undone_by",
+            Self::Retargeted { .. } => "retargeted",
+            Self::Ended { .. } => "ended",
+            Self::Held { .. } => "held",
+            Self::Resumed { .. } => "resumed",
+            Self::Recovered { .. } => "recovered",
+            Self::ProbeFailed { .. } => "probe_failed",
+            Self::Remarked { .. } => "remarked",
+            Self::Output { .. } => "output",
+        }
+    }
+
+    /// Whether the state is the same with and without it: such events may be told while a step runs.
+    #[must_use]
+    pub fn is_story_only(&self) -> bool {
+        matches!(self, Self::ProbeFailed { .. } | Self::Remarked { .. } | Self::Output { .. })
+    }
+}

@@ -1,0 +1,36 @@
+//! What ripcord decides: the life of a deployment, as pure functions.
+//!
+//! No I/O, no async and no clock live here: time is an argument, effects are values that somebody
+//! else performs. An [`Environment`] is a fold of [`Entry`]s; [`Environment::on`] answers an
+//! [`Input`] with the entries that it causes, and [`Environment::wanted`] names the effect that the
+//! state asks for. Crash recovery is the same two functions on a state that was read back.
+
+pub mod admission;
+pub mod effect;
+pub mod environment;
+pub mod event;
+pub mod failure;
+pub mod ids;
+pub mod lifecycle;
+pub mod limits;
+pub mod notice;
+pub mod policy;
+pub mod request;
+mod rollback;
+mod transition;
+pub mod verdict;
+
+pub use admission::{Admission, Refusal};
+pub use effect::{Effect, Step, StepDone, Watch};
+pub use environment::{Environment, Hold, Quarantine, Stranded};
+pub use event::{Entry, Event};
+pub use failure::{Failure, FailureKind};
+pub use ids::{
+    CommitSha, DeploymentNumber, EnvironmentName, Identity, InvalidId, RequestId, Sequence,
+    Timestamp,
+};
+pub use lifecycle::{Deployment, Kind, Outcome, Phase, Placement};
+pub use policy::{OnDeadline, Policy, VerifyWhen};
+pub use request::{DeployRequest, Input, RollbackRequest};
+pub use transition::{Answer, Decision, UnexpectedInput};
+pub use verdict::{Verdict, VerdictReport};

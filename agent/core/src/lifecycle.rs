@@ -1,0 +1,216 @@
+//! One deployment: what it is, where it stands, how it ended.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    failure::Failure,
+    ids::{CommitSha, DeploymentNumber, Identity, RequestId, Timestamp},
+    verdict::{Verdict, VerdictReport},
+};
+
+/// A commit, and the deployment that put it there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// `None`: what ran before the first deployment.
+    pub deployment: Option<DeploymentNumber>,
+    /// The commit.
+    pub sha: CommitSha,
+}
+
+/// What a deployment is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Kind {
+    /// A commit goes live.
+    Deploy {
+        /// Deploy again although the commit is live.
+        redeploy: bool,
+        /// An ancestor of the live commit is fine.
+        allow_older: bool,
+    },
+    /// The environment goes back.
+    Rollback {
+        /// The deployment that is undone, when there is one.
+        undoes: Option<DeploymentNumber>,
+        /// Decided by the agent, not by a person.
+        automatic: bool,
+        /// Hold the environment afterwards.
+        hold: bool,
+    },
+}
+
+/// Where a deployment stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Waits for the running one.
+    Queued,
+    /// Fetches, verifies and pins the commit; nothing is touched.
+    Preparing,
+    /// Waits for success before anything is touched (`verify.when = "before"`).
+    Gating,
+    /// Writes the work tree.
+    Resetting,
+    /// Restarts the application.
+    Restarting,
+    /// Asks the application whether it is healthy.
+    Probing,
+    /// Live; waits for the verdict.
+    Watching,
+    /// A rollback undoes it.
+    RollingBack,
+    /// Ended, with an outcome.
+    Ended,
+}
+
+impl Phase {
+    /// The word that programs read.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Preparing => "preparing",
+            Self::Gating => "gating",
+            Self::Resetting => "resetting",
+            Self::Restarting => "restarting",
+            Self::Probing => "probing",
+            Self::Watching => "watching",
+            Self::RollingBack => "rolling_back",
+            Self::Ended => "ended",
+        }
+    }
+
+    /// Whether the work tree or the application may differ from before the deployment.
+    #[must_use]
+    pub fn has_touched(self) -> bool {
+        match self {
+            Self::Queued | Self::Preparing | Self::Gating => false,
+            Self::Resetting
+            | Self::Restarting
+            | Self::Probing
+            | Self::Watching
+            | Self::RollingBack
+            | Self::Ended => true,
+        }
+    }
+}
+
+/// How a deployment ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Healthy and serving, without a good verdict.
+    Live,
+    /// Healthy, and its verdict is good.
+    Validated,
+    /// Its verdict was bad; what it replaced, or something older, serves again.
+    RolledBack,
+    /// It did not become live; an older version serves, or nothing was touched.
+    Failed,
+    /// A newer deployment took its place.
+    Superseded,
+    /// Not allowed, found before anything was touched.
+    Refused,
+    /// Nothing more is tried: a human is needed.
+    Stranded,
+}
+
+impl Outcome {
+    /// The word that programs read.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Validated => "validated",
+            Self::RolledBack => "rolled_back",
+            Self::Failed => "failed",
+            Self::Superseded => "superseded",
+            Self::Refused => "refused",
+            Self::Stranded => "stranded",
+        }
+    }
+}
+
+/// One numbered attempt on one environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// Its number.
+    pub number: DeploymentNumber,
+    /// What it is for.
+    #[serde(flatten)]
+    pub kind: Kind,
+    /// The commit that it puts live.
+    pub sha: CommitSha,
+    /// Who asked.
+    pub by: Identity,
+    /// Why.
+    pub reason: Option<String>,
+    /// The caller's name for the request.
+    pub request_id: Option<RequestId>,
+    /// What was live when it was admitted.
+    pub previous: Option<Placement>,
+    /// Where it stands.
+    pub phase: Phase,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// First line of the commit message.
+    pub subject: Option<String>,
+    /// Author of the commit.
+    pub author: Option<String>,
+    /// What verification says.
+    pub verdict: Option<VerdictReport>,
+    /// What went wrong first.
+    pub failure: Option<Failure>,
+    /// Why it ended as it did, when the failure does not say it.
+    pub note: Option<String>,
+    /// Why it may not stay live, once that is decided.
+    pub condemned: Option<String>,
+    /// The newer deployment that took its place.
+    pub superseded_by: Option<DeploymentNumber>,
+    /// The rollback that undoes it.
+    pub undone_by: Option<DeploymentNumber>,
+    /// For a rollback: targets that were tried and failed.
+    pub poisoned: Vec<CommitSha>,
+    /// When it was admitted.
+    pub admitted_at: Timestamp,
+    /// When its commit was first found healthy here.
+    pub live_at: Option<Timestamp>,
+    /// When watching began.
+    pub watching_since: Option<Timestamp>,
+    /// When the verdict became `cancelled`.
+    pub cancelled_at: Option<Timestamp>,
+    /// Whether people were told that the verdict takes long.
+    pub notice_given: bool,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// Milliseconds from the admission to the end of each phase.
+    pub timings_ms: BTreeMap<String, u64>,
+}
+
+impl Deployment {
+    /// Its commit with its number.
+    #[must_use]
+    pub fn placement(&self) -> Placement {
+        Placement { deployment: Some(self.number), sha: self.sha }
+    }
+
+    /// Whether it is a rollback.
+    #[must_use]
+    pub fn is_rollback(&self) -> bool {
+        matches!(self.kind, Kind::Rollback { .. })
+    }
+
+    /// What its verdict is; `pending` when nobody looked yet.
+    #[must_use]
+    pub fn verdict_value(&self) -> Verdict {
+        self.verdict.as_ref().map_or(Verdict::Pending, |report| report.value)
+    }
+
+    /// Why it ended as it did, or what went wrong so far.
+    #[must_use]
+    pub fn explanation(&self) -> Option<&str> {
+        self.note.as_deref().or(self.failure.as_ref().map(|failure| failure.message.as_str()))
+    }
+}

@@ -1,0 +1,32 @@
+//! The numbers of the core, each with its reason.
+
+/// Longest environment name: a DNS label, so that it fits wherever a name is needed.
+pub const ENVIRONMENT_NAME_BYTES: usize = 63;
+
+/// Longest identity: the SPIFFE ID standard allows 2,048 bytes, nobody needs more than this.
+pub const IDENTITY_BYTES: usize = 512;
+
+/// Longest request id: room for a workflow's run id and attempt, or a UUID with a prefix.
+pub const REQUEST_ID_BYTES: usize = 128;
+
+/// Longest reason that a person gives for an action, in characters.
+pub const REASON_CHARS: usize = 500;
+
+/// How many validated placements are remembered as rollback targets: the newest, the two older
+/// ones that a failing rollback may try, and room for quarantined ones between them.
+pub const ROLLBACK_TARGETS: usize = 8;
+
+/// How many older targets a failing rollback tries before it is stranded.
+pub const OLDER_TARGETS_TRIED: usize = 2;
+
+/// So many automatic rollbacks within [`FLAPPING_WINDOW_MS`] put the environment on hold.
+pub const FLAPPING_ROLLBACKS: usize = 3;
+
+/// One hour.
+pub const FLAPPING_WINDOW_MS: u64 = 60 * 60 * 1000;
+
+/// How many superseded deployments keep listening to their CI; older ones are let go.
+pub const SUPERSEDED_LISTENING: usize = 16;
+
+/// How many quarantined commits are remembered; the oldest are forgotten first.
+pub const QUARANTINED: usize = 256;

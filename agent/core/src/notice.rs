@@ -1,0 +1,193 @@
+//! One English sentence for every event: what the terminal, the story and the agent's log show.
+
+use crate::{
+    event::{Entry, Event},
+    lifecycle::{Kind, Outcome, Phase},
+    verdict::Verdict,
+};
+
+/// How much an event matters to people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Things go as they should.
+    Info,
+    /// Somebody may want to look.
+    Warning,
+    /// Something went wrong.
+    Error,
+}
+
+/// How much `event` matters.
+#[must_use]
+pub fn severity(event: &Event) -> Severity {
+    match event {
+        Event::StepFailed { .. } | Event::Condemned { .. } | Event::Quarantined { .. } => {
+            Severity::Error
+        }
+        Event::Ended { outcome, .. } => outcome_severity(*outcome),
+        Event::VerdictReceived { report, .. } => verdict_severity(report.value),
+        Event::TreeReset(report) if !report.saved.is_empty() => Severity::Warning,
+        Event::Refused { .. }
+        | Event::StillPending { .. }
+        | Event::Superseded { .. }
+        | Event::UndoneBy { .. }
+        | Event::Retargeted { .. }
+        | Event::Held { .. }
+        | Event::Recovered { .. }
+        | Event::ProbeFailed { .. }
+        | Event::Remarked { .. } => Severity::Warning,
+        Event::Admitted { .. }
+        | Event::PhaseEntered { .. }
+        | Event::Prepared { .. }
+        | Event::BaselineFound { .. }
+        | Event::TreeReset(_)
+        | Event::Restarted { .. }
+        | Event::WentLive { .. }
+        | Event::Validated
+        | Event::QuarantineLifted { .. }
+        | Event::ListeningEnded
+        | Event::Resumed { .. }
+        | Event::Output { .. } => Severity::Info,
+    }
+}
+
+fn outcome_severity(outcome: Outcome) -> Severity {
+    match outcome {
+        Outcome::Live | Outcome::Validated => Severity::Info,
+        Outcome::Superseded => Severity::Warning,
+        Outcome::RolledBack | Outcome::Failed | Outcome::Refused | Outcome::Stranded => {
+            Severity::Error
+        }
+    }
+}
+
+fn verdict_severity(value: Verdict) -> Severity {
+    match value {
+        Verdict::Pending | Verdict::Success => Severity::Info,
+        Verdict::Cancelled | Verdict::NoRun | Verdict::Unknown => Severity::Warning,
+        Verdict::Failure => Severity::Error,
+    }
+}
+
+/// What happened, as a sentence without a full stop. Text from outside is passed on as it is:
+/// whoever shows it to a terminal escapes control characters.
+#[must_use]
+pub fn sentence(entry: &Entry) -> String {
+    match &entry.event {
+        Event::Admitted { kind, sha, by, reason, .. } => {
+            let what = match kind {
+                Kind::Deploy { .. } => format!("deploy {}", sha.short()),
+                Kind::Rollback { automatic: true, .. } => {
+                    format!("automatic rollback to {}", sha.short())
+                }
+                Kind::Rollback { .. } => format!("rollback to {}", sha.short()),
+            };
+            let why = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            format!("{what}, asked for by {by}{why}")
+        }
+        Event::Refused { refusal, by, .. } => format!("refused to {by}: {refusal}"),
+        Event::PhaseEntered { phase } => phase_sentence(*phase).to_owned(),
+        Event::Prepared { subject, author } => format!("fetched and pinned: {subject} ({author})"),
+        Event::BaselineFound { sha } => {
+            format!("{} ran before the first deployment: it is the baseline", sha.short())
+        }
+        Event::TreeReset(report) => tree_sentence(report),
+        Event::Restarted { detail } => detail.clone(),
+        Event::WentLive { status, attempts } => went_live_sentence(*status, *attempts),
+        Event::StepFailed { failure } => failure.to_string(),
+        Event::VerdictReceived { report, by, reason } => {
+            let mut text = format!("verdict: {}", report.value.as_str());
+            if !report.jobs.is_empty() {
+                text.push_str(&format!(" ({})", report.jobs.join(", ")));
+            }
+            if let (Some(by), Some(reason)) = (by, reason) {
+                text.push_str(&format!(", given by {by}: {reason}"));
+            }
+            if let Some(url) = &report.url {
+                text.push_str(&format!(", see {url}"));
+            }
+            text
+        }
+        Event::StillPending { after_ms } => {
+            format!("CI still runs after {}; live, not validated", human_duration(*after_ms))
+        }
+        Event::Validated => "validated: this is the rollback point now".to_owned(),
+        Event::Condemned { reason } => format!("may not stay live: {reason}"),
+        Event::Quarantined { sha, reason } => format!("{} is quarantined: {reason}", sha.short()),
+        Event::QuarantineLifted { sha } => format!("{} is not quarantined any more", sha.short()),
+        Event::Superseded { by } => format!("superseded by {by}"),
+        Event::ListeningEnded => "stopped listening to its verdict".to_owned(),
+        Event::UndoneBy { rollback } => format!("rollback {rollback} undoes it"),
+        Event::Retargeted { sha } => format!("going on with the older {}", sha.short()),
+        Event::Ended { outcome, note } => {
+            let why = note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+            format!("{}{why}", outcome_words(*outcome))
+        }
+        Event::Held { by, reason } => format!("on hold by {by}: {reason}"),
+        Event::Resumed { by } => format!("resumed by {by}"),
+        Event::Recovered { phase } => {
+            format!("the agent started again, and goes on: {}", phase_sentence(*phase))
+        }
+        Event::ProbeFailed { attempt, detail } => format!("probe {attempt} failed: {detail}"),
+        Event::Remarked { message } => message.clone(),
+        Event::Output { source, line, .. } => format!("{source}: {line}"),
+    }
+}
+
+fn phase_sentence(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Queued => "waiting for the running deployment",
+        Phase::Preparing => "fetching the commit",
+        Phase::Gating => "waiting for CI before anything is touched",
+        Phase::Resetting => "writing the work tree",
+        Phase::Restarting => "restarting the application",
+        Phase::Probing => "probing the application",
+        Phase::Watching => "live; waiting for the verdict",
+        Phase::RollingBack => "rolling back",
+        Phase::Ended => "ended",
+    }
+}
+
+fn outcome_words(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Live => "live",
+        Outcome::Validated => "validated",
+        Outcome::RolledBack => "rolled back; the older version serves again",
+        Outcome::Failed => "did not become live",
+        Outcome::Superseded => "superseded",
+        Outcome::Refused => "refused",
+        Outcome::Stranded => "stranded: a human is needed now",
+    }
+}
+
+fn tree_sentence(report: &crate::effect::TreeReport) -> String {
+    let mut text = format!("work tree is exact, {} changed", count(report.changed, "file"));
+    if report.untracked > 0 {
+        text.push_str(&format!(", {} kept", count(report.untracked, "untracked file")));
+    }
+    if let Some(saved_to) = &report.saved_to {
+        let files = report.saved.join(", ");
+        text.push_str(&format!("; local modifications of {files} saved to {saved_to}"));
+    }
+    text
+}
+
+fn went_live_sentence(status: Option<u16>, attempts: u32) -> String {
+    let status = status.map(|status| format!(", HTTP {status}")).unwrap_or_default();
+    let tries = if attempts > 1 { format!(" at try {attempts}") } else { String::new() };
+    format!("healthy{tries}{status}: live")
+}
+
+fn count(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// Milliseconds as people say them: `850 ms`, `12.3 s`, `5 min`.
+#[must_use]
+pub fn human_duration(millis: u64) -> String {
+    match millis {
+        0..1_000 => format!("{millis} ms"),
+        1_000..60_000 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
+        _ => format!("{} min", millis / 60_000),
+    }
+}

@@ -1,0 +1,2 @@
+//! The agent (being written).
+fn main() {}

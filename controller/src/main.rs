@@ -1,0 +1,2 @@
+//! The controller (being written).
+fn main() {}
