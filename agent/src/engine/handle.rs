@@ -261,14 +261,6 @@ impl EnvironmentHandle {
         &self.journal
     }
 
-    /// What a rollback of `deployment` shows to its caller: the deployment, and what undoes it.
-    #[must_use]
-    pub fn story_of(deployment: &Deployment) -> Vec<DeploymentNumber> {
-        let undone_by =
-            deployment.undone_by.filter(|_| !matches!(deployment.kind, Kind::Rollback { .. }));
-        [Some(deployment.number), undone_by].into_iter().flatten().collect()
-    }
-
     async fn made_by(
         &self,
         request: Option<&RequestId>,

@@ -29,6 +29,15 @@ pub struct Record {
     pub entry: Entry,
 }
 
+/// A part of a deployment's story.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chapter {
+    /// The deployment as it is now.
+    pub deployment: Deployment,
+    /// What happened, oldest first.
+    pub records: Vec<Record>,
+}
+
 /// What is written in one transaction.
 #[derive(Debug, Clone)]
 pub struct Batch {
@@ -114,19 +123,20 @@ impl Journal {
         self.ask(move |store| store.append(&batch)).await
     }
 
-    /// Events of these deployments of an environment after `after`, oldest first, at most `limit`.
+    /// The story of a deployment after `after`, oldest first, at most `limit` events, with the
+    /// deployment as it is at the end of the whole story. What undoes it is part of its story.
     ///
     /// # Errors
-    /// When they cannot be read.
-    pub async fn story(
+    /// When it cannot be read.
+    pub async fn chapter(
         &self,
         environment: &EnvironmentName,
-        deployments: Vec<DeploymentNumber>,
+        number: DeploymentNumber,
         after: Sequence,
         limit: usize,
-    ) -> Result<Vec<Record>, JournalError> {
+    ) -> Result<Option<Chapter>, JournalError> {
         let environment = environment.clone();
-        self.ask(move |store| store.story(&environment, &deployments, after, limit)).await
+        self.ask(move |store| store.chapter(&environment, number, after, limit)).await
     }
 
     /// The state of an environment; `None` when nothing ever happened there.

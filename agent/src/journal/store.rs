@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, named_param
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
-use super::{Batch, JournalError, Record, schema};
+use super::{Batch, Chapter, JournalError, Record, schema};
 
 pub(super) struct Store {
     connection: Connection,
@@ -70,37 +70,34 @@ impl Store {
         Ok(())
     }
 
-    pub(super) fn story(
+    pub(super) fn chapter(
         &self,
         environment: &EnvironmentName,
-        deployments: &[DeploymentNumber],
+        number: DeploymentNumber,
         after: Sequence,
         limit: usize,
-    ) -> Result<Vec<Record>, JournalError> {
-        let mut records = Vec::new();
-        for number in deployments {
-            let mut statement = self
-                .connection
-                .prepare_cached(
-                    "SELECT sequence, at, environment, deployment, data FROM event
-                     WHERE environment = :environment AND deployment = :number AND sequence > :after
-                     ORDER BY sequence LIMIT :limit",
-                )
-                .map_err(reading)?;
-            let parameters = named_params! {
-                ":environment": environment.as_str(),
-                ":number": number.0.cast_signed(),
-                ":after": after.0.cast_signed(),
-                ":limit": i64::try_from(limit).unwrap_or(i64::MAX),
-            };
-            let rows = statement.query_map(parameters, event_row).map_err(reading)?;
-            for row in rows {
-                records.push(row.map_err(reading)?.into_record()?);
-            }
-        }
-        records.sort_by_key(|record| record.sequence);
-        records.truncate(limit);
-        Ok(records)
+    ) -> Result<Option<Chapter>, JournalError> {
+        let Some(deployment) = self.deployment(environment, number)? else { return Ok(None) };
+        let undoing = deployment.undone_by.unwrap_or(number);
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT sequence, at, environment, deployment, data FROM event
+                 WHERE environment = :environment AND deployment IN (:number, :undoing)
+                   AND sequence > :after
+                 ORDER BY sequence LIMIT :limit",
+            )
+            .map_err(reading)?;
+        let parameters = named_params! {
+            ":environment": environment.as_str(),
+            ":number": number.0.cast_signed(),
+            ":undoing": undoing.0.cast_signed(),
+            ":after": after.0.cast_signed(),
+            ":limit": i64::try_from(limit).unwrap_or(i64::MAX),
+        };
+        let rows = statement.query_map(parameters, event_row).map_err(reading)?;
+        let records = rows.map(|row| row.map_err(reading)?.into_record()).collect::<Result<_, _>>()?;
+        Ok(Some(Chapter { deployment, records }))
     }
 
     pub(super) fn state(
