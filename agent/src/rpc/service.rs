@@ -8,8 +8,10 @@ use ripcord_proto::v1::{self, WaitFor, agent_service_server::AgentService, progr
 use tonic::{Request, Response, Status};
 
 use super::{
-    access::{self, Access, Authorized, Peer},
-    convert, errors, parse, plan,
+    access::{self, Access, Authorized, ReadStatus},
+    convert, errors, parse,
+    peer::Peer,
+    plan,
     progress::{self, ProgressStream, Reading},
     status, stream_logs,
 };
@@ -65,7 +67,7 @@ impl Service {
         };
         let after = Sequence::default();
         let environment = environment.clone();
-        let cut = self.access.withdrawn::<R>(peer.clone(), environment.name.clone());
+        let cut = self.access.clone().withdrawn::<R>(peer.clone(), environment.name.clone());
         let reading = Reading { environment, number, after, wait, admitted: Some(admitted) };
         Ok(progress::tell(reading, cut))
     }
@@ -127,13 +129,13 @@ impl AgentService for Service {
         let peer = Peer::of(&request)?;
         let message = request.into_inner();
         let name = parse::environment(&message.environment)?;
-        let _: Authorized<access::Status> = self.access.authorize(&peer, &name)?;
+        let _: Authorized<ReadStatus> = self.access.authorize(&peer, &name)?;
         let environment = self.environment(&name)?.clone();
         let newest = environment.state.borrow().last;
         let number =
             if message.deployment == 0 { newest } else { DeploymentNumber(message.deployment) };
         environment.deployment(number).await.map_err(errors::engine)?;
-        let cut = self.access.withdrawn::<access::Status>(peer, name);
+        let cut = self.access.clone().withdrawn::<ReadStatus>(peer, name);
         let after = Sequence(message.after_sequence);
         let wait = message.wait();
         let reading = Reading { environment, number, after, wait, admitted: None };
@@ -150,12 +152,12 @@ impl AgentService for Service {
         let mut shown = Vec::new();
         for text in &request.get_ref().environments {
             let name = parse::environment(text)?;
-            let _: Authorized<access::Status> = self.access.authorize(&peer, &name)?;
+            let _: Authorized<ReadStatus> = self.access.authorize(&peer, &name)?;
             shown.push(self.environment(&name)?);
         }
         if shown.is_empty() {
             let may_see = |environment: &&EnvironmentHandle| {
-                self.access.authorize::<access::Status>(&peer, &environment.name).is_ok()
+                self.access.authorize::<ReadStatus>(&peer, &environment.name).is_ok()
             };
             shown = self.engine.environments().filter(may_see).collect();
         }
@@ -170,7 +172,7 @@ impl AgentService for Service {
         let peer = Peer::of(&request)?;
         let message = request.into_inner();
         let name = parse::environment(&message.environment)?;
-        let _: Authorized<access::Status> = self.access.authorize(&peer, &name)?;
+        let _: Authorized<ReadStatus> = self.access.authorize(&peer, &name)?;
         let (default, most) = HISTORY;
         let limit = match message.limit as usize {
             0 => default,
@@ -191,7 +193,7 @@ impl AgentService for Service {
         let _: Authorized<access::Logs> = self.access.authorize(&peer, &name)?;
         let environment = self.environment(&name)?;
         let lines = self.logs.read(environment, &message).await?;
-        let cut = self.access.withdrawn::<access::Logs>(peer, name);
+        let cut = self.access.clone().withdrawn::<access::Logs>(peer, name);
         Ok(Response::new(stream_logs::until(lines, cut)))
     }
 
