@@ -4,5 +4,7 @@ pub mod command;
 pub mod compose;
 pub mod docker;
 pub mod git;
+mod group;
 pub mod http_probe;
+mod lines;
 pub mod process;
