@@ -5,6 +5,7 @@ pub mod compose;
 pub mod docker;
 pub mod git;
 mod group;
+pub mod hooks;
 pub mod http_probe;
 mod lines;
 pub mod process;

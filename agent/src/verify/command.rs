@@ -13,13 +13,16 @@ use ripcord_core::{
 };
 use tokio::{
     sync::mpsc,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 
 use crate::{
     adapters::command::{self, CommandError, CommandSpec},
     ports::{Reporter, SourceRepository, Verifier},
 };
+
+/// A check-out that could not be made (a full disk, say) is tried again after so long.
+const RETRY: Duration = Duration::from_secs(10);
 
 /// Runs checks.
 pub struct CommandVerifier {
@@ -47,12 +50,21 @@ impl Verifier for CommandVerifier {
         reports: mpsc::Sender<VerdictReport>,
     ) {
         let checkout = self.checkouts.join(deployment.0.to_string());
-        let report = tokio::select! {
-            report = self.verify(&checkout, deployment, sha, reporter) => report,
-            () = reports.closed() => return,
+        let verdict = async {
+            loop {
+                let report = self.verify(&checkout, deployment, sha, reporter).await;
+                let is_final = report.value != Verdict::Unknown;
+                if reports.send(report).await.is_err() || is_final {
+                    return;
+                }
+                sleep(RETRY).await;
+            }
         };
+        tokio::select! {
+            () = verdict => {}
+            () = reports.closed() => {}
+        }
         remove(&checkout).await;
-        let _ = reports.send(report).await;
     }
 }
 
@@ -76,7 +88,7 @@ impl CommandVerifier {
             let run = timeout_at(deadline, command::run(spec, reporter));
             let failed = match run.await {
                 Ok(Ok(())) => continue,
-                Ok(Err(error)) => failed(argv, &error),
+                Ok(Err(error)) => failed(argv, error),
                 Err(_) => format!("{} › no end within {:?}", argv.join(" "), self.timeout),
             };
             return VerdictReport { jobs: vec![failed], ..VerdictReport::of(Verdict::Failure) };
@@ -104,8 +116,8 @@ impl CommandVerifier {
 }
 
 /// What failed, as `job › step`.
-fn failed(argv: &[String], error: &CommandError) -> String {
-    let failure = error.to_failure(FailureKind::Internal);
+fn failed(argv: &[String], error: CommandError) -> String {
+    let failure = error.into_failure(FailureKind::Internal);
     format!("{} › {}", argv.join(" "), failure.message)
 }
 
