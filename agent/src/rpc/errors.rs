@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 
+use ripcord_proto::ERROR_DOMAIN;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
-
-/// The domain of all our reasons.
-pub const DOMAIN: &str = "ripcord";
 
 /// The certificate carries no identity that can be used.
 pub const BAD_IDENTITY: &str = "BAD_IDENTITY";
@@ -34,6 +32,6 @@ pub fn refuse_with(
     message: impl Into<String>,
     particulars: HashMap<String, String>,
 ) -> Status {
-    let details = ErrorDetails::with_error_info(reason, DOMAIN, particulars);
+    let details = ErrorDetails::with_error_info(reason, ERROR_DOMAIN, particulars);
     Status::with_error_details(code, message, details)
 }
