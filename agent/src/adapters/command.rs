@@ -14,7 +14,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::FusedFuture};
-use ripcord_core::{Event, Failure, FailureKind};
+use ripcord_core::{CommitSha, DeploymentNumber, EnvironmentName, Event, Failure, FailureKind};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::{Child, Command},
@@ -264,4 +264,18 @@ impl<'a> Story<'a> {
         room.bytes -= bytes;
         Place::Tell
     }
+}
+
+/// Who a command of the operator works for, as its environment says it.
+#[must_use]
+pub fn identity_of(
+    environment: &EnvironmentName,
+    deployment: DeploymentNumber,
+    sha: CommitSha,
+) -> Vec<(String, String)> {
+    vec![
+        ("RIPCORD_ENVIRONMENT".to_owned(), environment.to_string()),
+        ("RIPCORD_DEPLOYMENT".to_owned(), deployment.0.to_string()),
+        ("RIPCORD_SHA".to_owned(), sha.to_string()),
+    ]
 }

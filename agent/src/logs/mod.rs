@@ -21,6 +21,7 @@ mod position;
 mod query;
 mod reader;
 mod ring;
+pub mod story;
 mod upstream;
 
 pub use self::{

@@ -3,7 +3,12 @@
 //! Services take an [`Authorized`], which only this module can make: a call that nobody checked
 //! does not compile.
 
-use std::{collections::HashMap, marker::PhantomData, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    marker::PhantomData,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use arc_swap::ArcSwap;
 use ripcord_core::{EnvironmentName, Identity};
@@ -15,7 +20,7 @@ use super::{
     limits::STREAM_RECHECK,
     peer::Peer,
 };
-use crate::config::{AccessRule, Config, EnvironmentSelector, RightName};
+use crate::config::{AccessRule, Config, ConfigError, EnvironmentSelector, RightName};
 
 /// A right, as a type: [`Deploy`], [`Rollback`], [`Hold`], [`Verdict`], [`Status`](ReadStatus), [`Logs`].
 pub trait Right: sealed::Sealed + Send + Sync + 'static {
@@ -164,18 +169,24 @@ impl Access {
         Arc::new(Self { table: ArcSwap::from_pointee(table) })
     }
 
-    /// Lets these rules hold from now on, for open streams too.
+    /// Lets these rules hold from now on.
     pub fn replace(&self, table: AccessTable) {
         self.table.store(Arc::new(table));
     }
 
-    /// Takes over `[[access]]` whenever the configuration at `path` changes. Never ends.
+    /// Takes over `[[access]]` from the configuration at `path`, for open streams too.
+    ///
+    /// # Errors
+    /// When anything in the configuration is wrong; then nothing has changed.
+    pub fn reload(&self, path: &Path) -> Result<(), ConfigError> {
+        self.replace(AccessTable::from_config(&Config::load(path)?.access));
+        Ok(())
+    }
+
+    /// Reloads whenever the configuration at `path` changes. Never ends.
     pub async fn keep_current(self: Arc<Self>, path: PathBuf) {
-        files::on_change(vec![path.clone()], move || match Config::load(&path) {
-            Ok(config) => {
-                self.replace(AccessTable::from_config(&config.access));
-                tracing::info!("[[access]] reloaded; other changes need a restart");
-            }
+        files::on_change(vec![path.clone()], move || match self.reload(&path) {
+            Ok(()) => tracing::info!("[[access]] is in use as the configuration is now"),
             Err(error) => tracing::error!(%error, "configuration changed and the old rules stay"),
         })
         .await;

@@ -7,16 +7,16 @@ use super::limits::FILE_POLL;
 /// What can be told of a file without reading it; `None` when it is not there.
 type Fingerprint = Option<(u64, u64, i64, i64)>;
 
-/// Calls `changed` whenever one of `files` is not what it was at the last look. Never ends.
+/// Calls `changed` now, and whenever one of `files` is not what it was at the last look. Never ends.
 ///
-/// The fingerprint is taken before `changed` reads: a file that is written meanwhile is seen again.
+/// Now, because a file may have changed between the agent's start and the first look. The fingerprint is taken before `changed` reads: a file that is written meanwhile is seen again.
 pub(super) async fn on_change(files: Vec<PathBuf>, changed: impl Fn() + Clone + Send + 'static) {
-    let mut known = fingerprints(&files);
+    let mut known = None;
     let mut ticks = tokio::time::interval(FILE_POLL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let now = fingerprints(&files);
+        let now = Some(fingerprints(&files));
         if now == known {
             continue;
         }

@@ -149,6 +149,16 @@ impl Presented {
     }
 }
 
+/// An interceptor for the whole server: nobody without a name reaches any service, be it health or
+/// reflection.
+///
+/// # Errors
+/// As [`Peer::of`].
+pub fn require(request: Request<()>) -> Result<Request<()>, Status> {
+    Peer::of(&request)?;
+    Ok(request)
+}
+
 fn unauthenticated(reason: &str, message: impl Into<String>) -> Status {
     refuse(Code::Unauthenticated, reason, message)
 }

@@ -75,7 +75,7 @@ impl Tls {
         let TlsConfig { cert, key, client_ca, crl } = self.files.clone();
         let watched = [Some(cert), Some(key), Some(client_ca), crl].into_iter().flatten().collect();
         files::on_change(watched, move || match self.reload() {
-            Ok(()) => tracing::info!("certificates reloaded"),
+            Ok(()) => tracing::info!("certificates are in use as the files are now"),
             Err(error) => tracing::error!(%error, "certificates changed and the old ones stay"),
         })
         .await;

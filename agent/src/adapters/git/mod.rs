@@ -3,6 +3,7 @@
 //! No git program runs, no hook and no external filter. Each call opens the repository anew and
 //! does its work on a blocking thread; callers hold one lock per [`GitRepository::common_dir`].
 
+mod absent;
 mod attributes;
 mod clash;
 mod compare;
@@ -34,6 +35,7 @@ use ripcord_core::{
 
 use crate::ports::{PreparedCommit, Reporter, SourceRepository, TreeState};
 use site::Site;
+pub use absent::AbsentRepository;
 pub use transport::register_transports;
 
 /// Which repository, and how to reach its remote.
