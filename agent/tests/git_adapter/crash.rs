@@ -15,7 +15,8 @@ use ripcord_core::CommitSha;
 use crate::support::{Scene, deploy, git, prepare, reset, settings_at, sha};
 
 /// Enough files that a kill lands between the first and the last.
-const FILES: usize = 1500;
+const FILES: usize = 600;
+const FOLDERS: usize = 20;
 
 struct Crash {
     scene: Scene,
@@ -28,12 +29,12 @@ async fn stage() -> Crash {
     let scene = Scene::new();
     let fill = |word: &str, from: usize| {
         for number in from..from + FILES {
-            scene.write(&format!("d{}/f{number}", number % 50), format!("{word} {number}\n"));
+            scene.write(&format!("d{}/f{number}", number % FOLDERS), format!("{word} {number}\n"));
         }
     };
     fill("old", 0);
     let old = scene.commit("old");
-    for number in 0..50 {
+    for number in 0..FOLDERS {
         scene.remove(&format!("d{number}"));
     }
     fill("new", FILES / 2);
@@ -53,6 +54,7 @@ fn kill_in_reset(crash: &Crash, number: u64, commit: CommitSha, enough: usize) {
     let patience = Instant::now() + Duration::from_secs(30);
     while !crash.has_written(enough) && victim.try_wait().unwrap().is_none() {
         assert!(Instant::now() < patience, "the victim does nothing");
+        std::thread::sleep(Duration::from_micros(200));
     }
     end(&mut victim);
 }
@@ -65,7 +67,7 @@ fn end(victim: &mut Child) {
 impl Crash {
     /// Files appear in the order of their names: folder `d9` is the last.
     fn has_written(&self, enough: usize) -> bool {
-        let last = format!("d{}/f{}", enough % 50, FILES + enough);
+        let last = format!("d{}/f{}", enough % FOLDERS, FILES + enough);
         self.scene.site().join(last).exists()
     }
 }
@@ -91,12 +93,14 @@ fn is_mixed(scene: &Scene) -> bool {
 
 #[tokio::test]
 async fn a_kill_in_the_middle_of_a_reset_is_repaired_by_repeating_it() {
-    for enough in [0, 27, 9] {
+    for enough in [0, 15, 5] {
         let crash = stage().await;
         kill_in_reset(&crash, 2, crash.new, enough);
         assert!(is_mixed(&crash.scene), "the kill came too late or too early");
         assert!(!crash.scene.open().inspect(crash.old).await.unwrap().exact);
         let report = reset(&crash.scene.open(), 2, crash.new).await.unwrap();
+        let cached = git(&crash.scene.site(), &["ls-files", "--debug"]);
+        assert!(!cached.contains("mtime: 0:0"), "the next status would read every file");
         crash.scene.assert_exact(crash.new);
         assert_eq!((report.saved_to, report.untracked), (None, 0));
         assert!(crash.scene.saves().is_empty());
@@ -106,7 +110,7 @@ async fn a_kill_in_the_middle_of_a_reset_is_repaired_by_repeating_it() {
 #[tokio::test]
 async fn a_kill_in_the_middle_of_a_reset_is_repaired_by_going_back_without_leftovers() {
     let crash = stage().await;
-    kill_in_reset(&crash, 2, crash.new, 27);
+    kill_in_reset(&crash, 2, crash.new, 15);
     assert!(is_mixed(&crash.scene));
     let report = reset(&crash.scene.open(), 3, crash.old).await.unwrap();
     crash.scene.assert_exact(crash.old);
@@ -121,7 +125,7 @@ async fn the_good_save_of_the_first_try_is_kept_and_named_again_after_a_kill() {
     crash.scene.put("d0/f0", "hot fix of an operator\n");
     crash.scene.put(&file, "untracked, in the way\n");
     crash.scene.put("notes", "untracked, not in the way\n");
-    kill_in_reset(&crash, 2, crash.new, 27);
+    kill_in_reset(&crash, 2, crash.new, 15);
     let first = crash.scene.only_save();
     let report = reset(&crash.scene.open(), 2, crash.new).await.unwrap();
     crash.scene.assert_exact(crash.new);
@@ -137,7 +141,7 @@ async fn the_good_save_of_the_first_try_is_kept_and_named_again_after_a_kill() {
 #[tokio::test]
 async fn what_an_operator_changes_after_the_kill_is_saved_and_the_mixed_tree_is_not() {
     let crash = stage().await;
-    kill_in_reset(&crash, 2, crash.new, 27);
+    kill_in_reset(&crash, 2, crash.new, 15);
     crash.scene.put("readme.txt", "repaired by hand at 2 a.m.\n");
     let report = reset(&crash.scene.open(), 3, crash.old).await.unwrap();
     crash.scene.assert_exact(crash.old);
@@ -147,7 +151,7 @@ async fn what_an_operator_changes_after_the_kill_is_saved_and_the_mixed_tree_is_
 #[tokio::test]
 async fn the_lock_of_our_own_dead_process_is_removed() {
     let crash = stage().await;
-    kill_in_reset(&crash, 2, crash.new, 27);
+    kill_in_reset(&crash, 2, crash.new, 15);
     crash.scene.put(".git/index.lock", "half an index");
     crash.scene.put(".git/refs/heads/main.lock", "");
     prepare(&crash.scene.open(), crash.new).await.unwrap();

@@ -16,9 +16,15 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use ripcord_agent::adapters::git::{Credentials, GitRepository, Settings};
+use ripcord_agent::adapters::git::{Credentials, GitRepository, Settings, http_client};
 use ripcord_core::FailureKind;
-use tokio::{io::AsyncWriteExt, net::TcpListener, process::Command};
+use rustls_pki_types::PrivateKeyDer;
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+    process::Command,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::support::{Scene, git, prepare, reset};
 
@@ -42,12 +48,54 @@ impl Server {
         Self { root: scene.dir.path().to_owned(), ..Self::default() }
     }
 
+    /// The same behind TLS; answers the certificate to trust.
+    async fn start_with_tls(&self) -> (SocketAddr, String) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let listener = TlsListener { listener, acceptor: Arc::new(config).into() };
+        let router = Router::new().fallback(answer).with_state(self.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (address, made.cert.pem())
+    }
+
     async fn start(&self) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(answer).with_state(self.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         address
+    }
+}
+
+struct TlsListener {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl axum::serve::Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (socket, address) = self.listener.accept().await.unwrap();
+            if let Ok(stream) = self.acceptor.accept(socket).await {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.listener.local_addr()
     }
 }
 
@@ -191,6 +239,35 @@ async fn a_login_inside_the_address_works_and_is_never_shown() {
     let failure = prepare(&repository, pushed).await.unwrap_err();
     assert!(failure.message.contains("cannot reach the remote http://127.0.0.1:1"), "{failure}");
     assert!(!format!("{failure:?}").contains("s3cret"), "{failure}");
+}
+
+#[tokio::test]
+async fn https_needs_a_certificate_that_the_agent_trusts() {
+    let scene = Scene::new();
+    let server = Server { login: Some(LOGIN), ..Server::of(&scene) };
+    let (address, certificate) = server.start_with_tls().await;
+    let pushed = scene.commit("second");
+    let url = format!("https://localhost:{}/upstream.git", address.port());
+    let mut settings = with_password(&scene, &url);
+    let stranger = GitRepository::open(settings.clone()).unwrap();
+    let failure = prepare(&stranger, pushed).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Remote);
+    assert!(failure.message.contains("invalid peer certificate"), "{failure}");
+    let ca = scene.dir.path().join("ca.pem");
+    fs::write(&ca, certificate).unwrap();
+    settings.http = Some(http_client::build(Some(&ca)).unwrap());
+    prepare(&GitRepository::open(settings).unwrap(), pushed).await.unwrap();
+}
+
+#[test]
+fn a_file_without_certificates_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = dir.path().join("ca.pem");
+    fs::write(&ca, "not a certificate").unwrap();
+    let failure = http_client::build(Some(&ca)).unwrap_err();
+    assert!(failure.message.contains("there is none in it"), "{failure}");
+    let failure = http_client::build(Some(&dir.path().join("missing"))).unwrap_err();
+    assert!(failure.message.contains("cannot use the certificates of"), "{failure}");
 }
 
 #[tokio::test]

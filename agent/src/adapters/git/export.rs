@@ -38,13 +38,14 @@ fn write(site: &Site, tree: &Tree<'_>, into: &Path, paths: &[PathBuf]) -> Result
     let what = || format!("write the files of the commit into {}", into.display());
     fs::create_dir_all(into).or_fail(FailureKind::Tree, what)?;
     // A second handle with the work tree `into` and the commit's index: libgit2 takes attributes
-    // from the one or the other, and both are to be those of the commit.
+    // from the one or the other, and both are to be those of the commit. The work tree comes
+    // first: what is asked of attributes before is remembered.
     let aside = site.repository()?;
+    aside.set_workdir(into, false).or_fail(FailureKind::Tree, what)?;
     let tree = aside.find_tree(tree.id()).or_fail(FailureKind::Tree, what)?;
     let mut index = Index::new().or_fail(FailureKind::Tree, what)?;
     index.read_tree(&tree).or_fail(FailureKind::Tree, what)?;
     aside.set_index(&mut index).or_fail(FailureKind::Tree, what)?;
-    aside.set_workdir(into, false).or_fail(FailureKind::Tree, what)?;
     let mut checkout = CheckoutBuilder::new();
     checkout.force().update_index(false).refresh(false).disable_pathspec_match(true);
     for path in paths {

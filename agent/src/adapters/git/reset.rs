@@ -43,11 +43,15 @@ pub(super) fn reset(
         let untracked = compare_all(site, &repo, &commit)?.untracked;
         return Ok(TreeReport { untracked, ..TreeReport::default() });
     }
+    let careful = unfinished.is_some();
     let saved = save::save(site, &repo, deployment, &plan)?;
     let saved = saved.or_else(|| saved_before(unfinished, deployment));
     let working = marker.begin(Some(deployment), sha, saved.clone())?;
     make_way(site, &plan.in_the_way)?;
     let (changed, untracked) = write_and_verify(site, &repo, &commit, reporter)?;
+    if careful {
+        compare::remember_stat_data(&repo);
+    }
     working.finish();
     let saved_to = saved.as_ref().map(|saved| saved.to.clone());
     let saved = saved.map(|saved| saved.paths).unwrap_or_default();
