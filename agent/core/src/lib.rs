@@ -10,6 +10,7 @@ pub mod effect;
 pub mod environment;
 pub mod event;
 pub mod failure;
+mod fold;
 pub mod ids;
 pub mod lifecycle;
 pub mod limits;
