@@ -9,7 +9,6 @@ use crate::{
     ids::{CommitSha, DeploymentNumber, Identity, Timestamp},
     lifecycle::{Deployment, Outcome, Phase, Placement},
     policy::Policy,
-    verdict::Verdict,
 };
 
 /// What is known of an environment.
@@ -17,7 +16,8 @@ use crate::{
 pub struct Environment {
     /// The newest number that was given.
     pub last: DeploymentNumber,
-    /// What runs now, as far as is known; `None` before the first deployment and when stranded.
+    /// What runs now, as far as is known; `None` before the first deployment, and when stranded
+    /// half-way. A red commit that nothing can replace goes on running, and stays here.
     pub live: Option<Placement>,
     /// Validated and once healthy here, in deployment order: the last is the newest.
     pub validated: Vec<Placement>,
@@ -102,10 +102,22 @@ impl Environment {
         self.active_deployment().or_else(|| self.watched_live())
     }
 
+    /// What a rollback would leave: what an unfinished deployment put there, else what is live.
+    pub(crate) fn in_place(&self) -> Option<Placement> {
+        let active = self.active_deployment().filter(|active| !active.is_rollback());
+        let touched = active.filter(|active| active.phase.has_touched());
+        touched.map(Deployment::placement).or(self.live)
+    }
+
     /// The newest validated placement.
     #[must_use]
     pub fn newest_validated(&self) -> Option<Placement> {
         self.validated.last().copied()
+    }
+
+    /// Whether the commit earned a good verdict here, and was not left since.
+    pub(crate) fn was_validated(&self, sha: CommitSha) -> bool {
+        self.validated.iter().any(|placement| placement.sha == sha)
     }
 
     /// The effect that the state asks for now. The shell runs it unless it runs already.
@@ -147,14 +159,9 @@ impl Environment {
     #[must_use]
     pub fn next_due(&self, policy: &Policy) -> Option<Timestamp> {
         let due = |watch: Watch| {
-            let deployment = &self.open[&watch.deployment];
-            let notice = (!deployment.notice_given && deployment.phase != Phase::Ended)
-                .then(|| watch.since.plus(policy.notice_after_ms));
-            let grace = deployment
-                .cancelled_at
-                .filter(|_| deployment.verdict_value() == Verdict::Cancelled)
-                .map(|at| at.plus(policy.cancelled_grace_ms));
-            let deadline = Some(watch.since.plus(policy.deadline_ms));
+            let deployment = self.open.get(&watch.deployment)?;
+            let (notice, grace) = (deployment.notice_due(policy), deployment.grace_due(policy));
+            let deadline = deployment.deadline_due(policy);
             [notice, grace, deadline].into_iter().flatten().min()
         };
         self.watches().filter_map(due).min()

@@ -20,6 +20,7 @@ pub mod request;
 mod rollback;
 mod transition;
 pub mod verdict;
+mod watch_clock;
 
 pub use admission::{Admission, Refusal};
 pub use effect::{Effect, Step, StepDone, Watch};

@@ -38,6 +38,9 @@ impl Deployment {
             live_at: None,
             watching_since: None,
             cancelled_at: None,
+            unknown_since: None,
+            unknown_ms: 0,
+            resumed_at: None,
             notice_given: false,
             finished_at: None,
             timings_ms: BTreeMap::new(),
@@ -67,8 +70,7 @@ impl Deployment {
             }
             Event::StepFailed { failure } => self.failure = Some(failure.clone()),
             Event::VerdictReceived { report, .. } => {
-                let cancelled = report.value == Verdict::Cancelled;
-                self.cancelled_at = cancelled.then(|| self.cancelled_at.unwrap_or(at));
+                self.run_clocks(report.value, at);
                 self.verdict = Some(report.clone());
             }
             Event::StillPending { .. } => self.notice_given = true,
@@ -88,6 +90,7 @@ impl Deployment {
             Event::Retargeted { sha } => {
                 self.poisoned.push(self.sha);
                 self.sha = *sha;
+                self.condemned = None;
             }
             Event::Ended { outcome, note } => {
                 if note.is_some() {
@@ -96,7 +99,10 @@ impl Deployment {
                 self.end(*outcome, at);
             }
             Event::ListeningEnded => self.watching_since = None,
-            Event::Recovered { phase } => self.phase = *phase,
+            Event::Recovered { phase } => {
+                self.phase = *phase;
+                self.resumed_at = Some(at);
+            }
             Event::Admitted { .. }
             | Event::Refused { .. }
             | Event::TreeReset(_)
@@ -109,6 +115,17 @@ impl Deployment {
             | Event::ProbeFailed { .. }
             | Event::Remarked { .. }
             | Event::Output { .. } => {}
+        }
+    }
+
+    fn run_clocks(&mut self, value: Verdict, at: Timestamp) {
+        let cancelled = value == Verdict::Cancelled;
+        self.cancelled_at = cancelled.then(|| self.cancelled_at.unwrap_or(at));
+        let since = self.unknown_since.unwrap_or(at);
+        let unknown = value == Verdict::Unknown;
+        self.unknown_since = unknown.then_some(since);
+        if !unknown {
+            self.unknown_ms = self.unknown_ms.saturating_add(at.since(since));
         }
     }
 
@@ -127,11 +144,10 @@ impl Deployment {
 
     /// Ended, and its verdict is not awaited any more.
     pub(super) fn is_forgotten(&self) -> bool {
-        let decided = matches!(self.verdict_value(), Verdict::Success | Verdict::Failure);
         let listens = self.outcome == Some(Outcome::Superseded)
             && self.live_at.is_some()
             && self.watching_since.is_some()
-            && !decided;
+            && self.condemned.is_none();
         self.phase == Phase::Ended && !listens
     }
 }

@@ -90,6 +90,7 @@ impl Environment {
     fn apply_to_closed(&mut self, number: DeploymentNumber, event: &Event) {
         let live = self.live.filter(|live| live.deployment == Some(number));
         if let (Event::Validated, Some(live)) = (event, live) {
+            self.stranded = None;
             self.remember_validated(live);
         }
     }
@@ -110,9 +111,9 @@ impl Environment {
                 self.follow_ending(deployment, at);
             }
             Event::WentLive { .. } => {
+                self.withdraw_left(deployment);
                 self.live = Some(deployment.placement());
                 self.stranded = None;
-                self.withdraw_undone(deployment);
             }
             Event::Validated => self.remember_validated(deployment.placement()),
             Event::BaselineFound { sha } => self.baseline = Some(*sha),
@@ -148,7 +149,7 @@ impl Environment {
         match deployment.outcome {
             Some(Outcome::Stranded) => {
                 let reason = deployment.explanation().unwrap_or("unknown").to_owned();
-                self.live = None;
+                self.live = self.live.filter(|live| *live == deployment.placement());
                 self.stranded = Some(Stranded { deployment: deployment.number, reason, since: at });
             }
             Some(Outcome::Live | Outcome::Validated) if automatic => {
@@ -169,10 +170,14 @@ impl Environment {
     }
 
     /// A commit that was rolled back is not a target any more: rolling back twice goes back twice.
-    fn withdraw_undone(&mut self, rollback: &Deployment) {
-        let left = rollback.previous.filter(|previous| previous.sha != rollback.sha);
-        if let (true, Some(left)) = (rollback.is_rollback(), left) {
-            self.validated.retain(|placement| placement.sha != left.sha);
+    fn withdraw_left(&mut self, rollback: &Deployment) {
+        if !rollback.is_rollback() {
+            return;
+        }
+        for left in [self.live, rollback.previous].into_iter().flatten() {
+            if left.sha != rollback.sha {
+                self.validated.retain(|placement| placement.sha != left.sha);
+            }
         }
     }
 

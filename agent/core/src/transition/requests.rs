@@ -4,8 +4,8 @@ use super::{Answer, Draft};
 use crate::{
     admission::{self, Admission, Refusal},
     event::Event,
-    ids::{CommitSha, DeploymentNumber, Identity},
-    lifecycle::{Kind, Phase, Placement},
+    ids::{CommitSha, Identity},
+    lifecycle::{Deployment, Kind, Phase, Placement},
     request::{DeployRequest, RollbackRequest},
     verdict::{Verdict, VerdictReport},
 };
@@ -18,6 +18,9 @@ impl Draft<'_> {
             Admission::Start | Admission::Queue => {
                 let DeployRequest { sha, by, reason, request_id, .. } = request;
                 let DeployRequest { redeploy, allow_older, .. } = request;
+                if self.state.quarantined.contains_key(&sha) {
+                    self.push(None, Event::QuarantineLifted { sha });
+                }
                 let previous = self.state.live;
                 let kind = Kind::Deploy { redeploy, allow_older };
                 let admitted = Event::Admitted { kind, sha, by, reason, request_id, previous };
@@ -33,7 +36,7 @@ impl Draft<'_> {
             Ok((Admission::Join(number), _)) => Answer::Joined(number),
             Ok((Admission::Start | Admission::Queue, target)) => {
                 let RollbackRequest { by, reason, request_id, hold, .. } = request;
-                let previous = self.state.live;
+                let previous = self.state.in_place();
                 let undoes = previous.and_then(|live| live.deployment);
                 let hold = hold.unwrap_or(self.policy.hold_after_manual_rollback);
                 let kind = Kind::Rollback { undoes, automatic: false, hold };
@@ -60,6 +63,7 @@ impl Draft<'_> {
         Answer::Refused(refusal)
     }
 
+    /// A person's word is on the commit: it counts for every deployment of it that is underway.
     pub(super) fn operator_verdict(
         &mut self,
         on: Placement,
@@ -68,28 +72,51 @@ impl Draft<'_> {
         reason: String,
     ) -> Answer {
         let value = if good { Verdict::Success } else { Verdict::Failure };
-        let report = VerdictReport::of(value);
         let why = format!("{by} gave the verdict {}: {reason}", value.as_str());
-        if let Some(number) = on.deployment {
-            let event = Event::VerdictReceived { report, by: Some(by), reason: Some(reason) };
-            self.push(number, event);
-            self.follow_verdict(on, value, why.clone());
-            self.undo_if_closed(number, good, why);
+        let report = VerdictReport::of(value);
+        let (said_by, reason) = (Some(by.clone()), Some(reason));
+        self.push(on.deployment, Event::VerdictReceived { report, by: said_by, reason });
+        if good {
+            self.verdict_is_good(on);
+        } else {
+            self.person_says_bad(on.sha, by, why);
         }
+        self.stop_listening_to(on.sha);
         Answer::Done
     }
 
-    /// A person's bad verdict also undoes what is live after its deployment has ended.
-    fn undo_if_closed(&mut self, number: DeploymentNumber, good: bool, reason: String) {
-        let live = self.state.live.filter(|live| live.deployment == Some(number));
-        let closed = !self.state.open.contains_key(&number);
-        let (Some(live), Some(target)) = (live, self.state.rollback_point()) else { return };
-        if good || !closed || target.sha == live.sha {
+    /// A person's word is the last one on what was superseded.
+    fn stop_listening_to(&mut self, sha: CommitSha) {
+        let listens = |other: &&Deployment| other.sha == sha && other.phase == Phase::Ended;
+        let listeners: Vec<_> = self.state.open.values().filter(listens).cloned().collect();
+        for listener in listeners {
+            self.push(listener.number, Event::ListeningEnded);
+        }
+    }
+
+    fn person_says_bad(&mut self, sha: CommitSha, by: Identity, why: String) {
+        self.push(None, Event::Quarantined { sha, reason: why.clone() });
+        let same_commit = |deployment: &&Deployment| deployment.sha == sha;
+        let underway: Vec<_> = self.state.open.values().filter(same_commit).cloned().collect();
+        for deployment in underway {
+            self.condemn(&deployment, why.clone());
+        }
+        self.undo_closed_live(sha, by, why);
+    }
+
+    /// What is live may be undone after its deployment has ended, too: that is a rollback by the
+    /// person who said that it is bad.
+    fn undo_closed_live(&mut self, sha: CommitSha, by: Identity, why: String) {
+        let stays = self.state.live.filter(|live| self.state.in_place() == Some(*live));
+        let Some(live) = stays.filter(|live| live.sha == sha) else { return };
+        let is_open = live.deployment.is_some_and(|number| self.state.open.contains_key(&number));
+        let is_leaving = self.state.active_deployment().is_some_and(Deployment::is_rollback);
+        let Some(target) = self.state.rollback_point() else { return };
+        if is_open || is_leaving {
             return;
         }
-        let kind = Kind::Rollback { undoes: Some(number), automatic: false, hold: false };
-        let by = Identity::agent();
-        let (reason, sha, previous) = (Some(reason), target.sha, Some(live));
+        let kind = Kind::Rollback { undoes: live.deployment, automatic: false, hold: false };
+        let (reason, sha, previous) = (Some(why), target.sha, Some(live));
         self.queue(Event::Admitted { kind, sha, by, reason, request_id: None, previous });
     }
 }

@@ -4,7 +4,7 @@ use super::Draft;
 use crate::{
     event::Event,
     ids::{DeploymentNumber, Identity},
-    lifecycle::{Deployment, Kind, Outcome, Phase, Placement},
+    lifecycle::{Deployment, Kind, Outcome, Phase},
     limits,
 };
 
@@ -31,8 +31,7 @@ impl Draft<'_> {
 
     pub(super) fn rollback_went_live(&mut self, rollback: &Deployment) {
         let number = rollback.number;
-        let is_target = |placement: &Placement| placement.sha == rollback.sha;
-        if self.state.validated.iter().any(is_target) {
+        if self.state.was_validated(rollback.sha) && rollback.condemned.is_none() {
             self.push(number, Event::Validated);
             self.end(number, Outcome::Validated, None);
         } else {
@@ -40,14 +39,22 @@ impl Draft<'_> {
             self.end(number, Outcome::Live, Some(note));
         }
         for undone in self.undone_by(number) {
-            let outcome =
-                if undone.condemned.is_some() { Outcome::RolledBack } else { Outcome::Failed };
+            let was_live = undone.live_at.is_some();
+            let outcome = if was_live { Outcome::RolledBack } else { Outcome::Failed };
             self.end(undone.number, outcome, None);
         }
         self.hold_after(rollback);
     }
 
-    fn undone_by(&self, rollback: DeploymentNumber) -> Vec<Deployment> {
+    /// Going back to what runs touches nothing.
+    pub(super) fn end_where_it_is(&mut self, rollback: &Deployment) {
+        let validated = self.state.was_validated(rollback.sha);
+        let outcome = if validated { Outcome::Validated } else { Outcome::Live };
+        self.end(rollback.number, outcome, Some(format!("{} runs already", rollback.sha.short())));
+        self.hold_after(rollback);
+    }
+
+    pub(super) fn undone_by(&self, rollback: DeploymentNumber) -> Vec<Deployment> {
         let is_undone = |other: &&Deployment| other.undone_by == Some(rollback);
         self.state.open.values().filter(is_undone).cloned().collect()
     }
@@ -59,17 +66,24 @@ impl Draft<'_> {
             self.push(None, Event::Held { by: rollback.by.clone(), reason });
         }
         let flapping = self.state.automatic_rollbacks.len() >= limits::FLAPPING_ROLLBACKS;
-        if automatic && flapping {
+        if automatic && flapping && self.state.hold.is_none() {
             let reason = "flapping: three automatic rollbacks within an hour".to_owned();
             self.push(None, Event::Held { by: Identity::agent(), reason });
         }
     }
 
+    /// Goes on with the next older target, when there is one to try.
+    pub(super) fn retarget(&mut self, rollback: &Deployment) -> bool {
+        let Some(older) = self.state.older_target(rollback) else { return false };
+        self.push(rollback.number, Event::Retargeted { sha: older.sha });
+        self.enter(rollback.number, Phase::Resetting);
+        true
+    }
+
     pub(super) fn rollback_failed(&mut self, rollback: &Deployment) {
         let number = rollback.number;
-        if let Some(older) = self.state.older_target(rollback) {
-            self.push(number, Event::Retargeted { sha: older.sha });
-            return self.enter(number, Phase::Resetting);
+        if self.retarget(rollback) {
+            return;
         }
         for undone in self.undone_by(number) {
             let note = format!("rollback {number} failed");

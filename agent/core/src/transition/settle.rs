@@ -42,21 +42,36 @@ impl Draft<'_> {
     fn start(&mut self, queued: &Deployment) {
         let number = queued.number;
         if queued.is_rollback() {
-            let undone = self.state.watched_live().map(|watched| watched.number);
-            if let Some(undone) = undone {
-                let reason = format!("rolled back by {}", queued.by);
-                self.push(undone, Event::Condemned { reason });
-                self.push(undone, Event::UndoneBy { rollback: number });
-            }
-            return self.enter(number, Phase::Resetting);
+            return self.start_rollback(queued);
         }
-        match &self.state.hold {
-            Some(hold) => {
-                let refusal = Refusal::Held { by: hold.by.clone(), why: hold.reason.clone() };
-                self.end(number, Outcome::Refused, Some(refusal.to_string()));
-            }
+        let held = self.state.hold.as_ref();
+        let held = held.map(|hold| Refusal::Held { by: hold.by.clone(), why: hold.reason.clone() });
+        match held.or_else(|| self.refused_meanwhile(queued)) {
+            Some(refusal) => self.end(number, Outcome::Refused, Some(refusal.to_string())),
             None => self.enter(number, Phase::Preparing),
         }
+    }
+
+    fn start_rollback(&mut self, rollback: &Deployment) {
+        let number = rollback.number;
+        let nothing_touched = self.undone_by(number).is_empty();
+        if nothing_touched && self.state.live.is_some_and(|live| live.sha == rollback.sha) {
+            return self.end_where_it_is(rollback);
+        }
+        match self.refused_meanwhile(rollback) {
+            Some(refusal) if nothing_touched => {
+                return self.end(number, Outcome::Refused, Some(refusal.to_string()));
+            }
+            Some(_) if self.retarget(rollback) => return,
+            Some(_) | None => {}
+        }
+        let watched = self.state.watched_live().map(|watched| watched.number);
+        if let Some(watched) = watched {
+            let reason = format!("rolled back by {}", rollback.by);
+            self.push(watched, Event::Condemned { reason });
+            self.push(watched, Event::UndoneBy { rollback: number });
+        }
+        self.enter(number, Phase::Resetting);
     }
 }
 

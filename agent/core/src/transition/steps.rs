@@ -9,6 +9,7 @@ use crate::{
     ids::{CommitSha, DeploymentNumber},
     lifecycle::{Deployment, Kind, Outcome, Phase},
     policy::VerifyWhen,
+    verdict::Verdict,
 };
 
 impl Draft<'_> {
@@ -18,7 +19,8 @@ impl Draft<'_> {
         result: Result<StepDone, Failure>,
     ) -> Result<Answer, UnexpectedInput> {
         let unexpected = UnexpectedInput { deployment: number };
-        let active = self.state.active_deployment().filter(|active| active.number == number);
+        let wanted = self.state.wanted().filter(|wanted| wanted.deployment == number);
+        let active = self.state.active_deployment().filter(|_| wanted.is_some());
         let active = active.cloned().ok_or_else(|| unexpected.clone())?;
         match (active.phase, result) {
             (
@@ -38,8 +40,10 @@ impl Draft<'_> {
                 self.go_on(&active, |draft| draft.enter(number, Phase::Probing));
             }
             (Phase::Probing, Ok(StepDone::Healthy { status, attempts })) => {
-                self.push(number, Event::WentLive { status, attempts });
-                self.went_live(&active);
+                self.go_on(&active, |draft| {
+                    draft.push(number, Event::WentLive { status, attempts });
+                    draft.went_live(&active);
+                });
             }
             (_, Err(failure)) => {
                 self.push(number, Event::StepFailed { failure: failure.clone() });
@@ -51,18 +55,34 @@ impl Draft<'_> {
     }
 
     fn note_baseline(&mut self, number: DeploymentNumber, head: Option<CommitSha>) {
-        let first = self.state.live.is_none() && self.state.baseline.is_none();
+        let untouched = self.state.live.is_none() && self.state.stranded.is_none();
+        let first = untouched && self.state.baseline.is_none();
         if let (true, Some(sha)) = (first, head) {
             self.push(number, Event::BaselineFound { sha });
         }
     }
 
-    /// Goes on with `active`, unless a rollback by a person waits: that one starts at this seam.
+    /// Goes on with `active`, unless a rollback by a person waits, or a person called the commit
+    /// bad: then this is the seam at which it stops.
     fn go_on(&mut self, active: &Deployment, next: impl FnOnce(&mut Self)) {
         let waiting = self.state.queued_deployment().filter(|queued| queued.is_rollback());
-        match waiting.map(|rollback| rollback.number) {
-            Some(rollback) if !active.is_rollback() => self.yield_to(active, rollback),
-            Some(_) | None => next(self),
+        let waiting = waiting.map(|rollback| rollback.number).filter(|_| !active.is_rollback());
+        match (waiting, &active.condemned) {
+            (Some(rollback), _) => self.yield_to(active, rollback),
+            (None, Some(reason)) => self.stop_condemned(active, reason, next),
+            (None, None) => next(self),
+        }
+    }
+
+    fn stop_condemned(&mut self, active: &Deployment, reason: &str, next: impl FnOnce(&mut Self)) {
+        if active.is_rollback() {
+            if !self.retarget(active) {
+                next(self);
+            }
+        } else if active.phase.has_touched() {
+            self.order_rollback(active, reason);
+        } else {
+            self.end(active.number, Outcome::Failed, Some(reason.to_owned()));
         }
     }
 
@@ -81,16 +101,31 @@ impl Draft<'_> {
     fn prepared(&mut self, active: &Deployment, older_than_live: bool) {
         let number = active.number;
         let allowed = matches!(active.kind, Kind::Deploy { allow_older: true, .. });
+        if let Some(refusal) = self.refused_meanwhile(active) {
+            return self.end(number, Outcome::Refused, Some(refusal.to_string()));
+        }
         match self.state.live {
             Some(live) if older_than_live && !allowed => {
                 let refusal = Refusal::OlderThanLive { sha: active.sha, live: live.sha };
                 self.end(number, Outcome::Refused, Some(refusal.to_string()));
             }
-            Some(_) | None if self.policy.when == VerifyWhen::Before => {
+            Some(_) | None if self.has_gate(number) => {
                 self.enter(number, Phase::Gating);
             }
             Some(_) | None => self.touch(number),
         }
+    }
+
+    /// The classic gate, unless the verdict is good already.
+    fn has_gate(&self, number: DeploymentNumber) -> bool {
+        let verdict = self.state.open.get(&number).map(Deployment::verdict_value);
+        self.policy.when == VerifyWhen::Before && verdict != Some(Verdict::Success)
+    }
+
+    /// A red verdict on an earlier deployment of the commit, while this one waited or prepared.
+    pub(super) fn refused_meanwhile(&self, deployment: &Deployment) -> Option<Refusal> {
+        let quarantine = self.state.quarantined.get(&deployment.sha)?;
+        Some(Refusal::Quarantined { sha: deployment.sha, why: quarantine.reason.clone() })
     }
 
     /// From here on the environment differs: what was live is not what is watched any more.
@@ -107,9 +142,12 @@ impl Draft<'_> {
         if active.is_rollback() {
             return self.rollback_went_live(active);
         }
+        let is_decided = active.verdict_value() == Verdict::Success;
         match self.policy.when {
-            VerifyWhen::After => self.enter(number, Phase::Watching),
-            VerifyWhen::Before | VerifyWhen::None => self.validate(active.placement()),
+            VerifyWhen::After if !is_decided => self.enter(number, Phase::Watching),
+            VerifyWhen::After | VerifyWhen::Before | VerifyWhen::None => {
+                self.validate(active.placement());
+            }
         }
     }
 

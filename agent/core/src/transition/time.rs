@@ -3,6 +3,7 @@
 use super::{Answer, Draft};
 use crate::{
     event::Event,
+    ids::Timestamp,
     lifecycle::{Deployment, Outcome, Phase},
     policy::OnDeadline,
     verdict::Verdict,
@@ -22,21 +23,21 @@ impl Draft<'_> {
         let number = deployment.number;
         let Some(since) = deployment.watching_since else { return };
         let watched_ms = self.now.since(since);
-        let is_over = watched_ms >= self.policy.deadline_ms;
+        let is_due = |due: Option<Timestamp>| due.is_some_and(|due| due <= self.now);
+        let is_over = is_due(deployment.deadline_due(self.policy));
         if deployment.phase == Phase::Ended {
             if is_over {
                 self.push(number, Event::ListeningEnded);
             }
             return;
         }
-        let cancelled_ms = deployment.cancelled_at.map(|at| self.now.since(at));
-        if cancelled_ms.is_some_and(|ms| ms >= self.policy.cancelled_grace_ms) {
+        if is_due(deployment.grace_due(self.policy)) {
             return self.give_up(deployment, "CI was cancelled, and nothing newer came".to_owned());
         }
         if is_over {
             return self.deadline_passed(deployment, watched_ms);
         }
-        if !deployment.notice_given && watched_ms >= self.policy.notice_after_ms {
+        if is_due(deployment.notice_due(self.policy)) {
             self.push(number, Event::StillPending { after_ms: watched_ms });
         }
     }
@@ -63,6 +64,8 @@ impl Draft<'_> {
     fn give_up(&mut self, deployment: &Deployment, reason: String) {
         if deployment.phase == Phase::Gating {
             self.end(deployment.number, Outcome::Failed, Some(reason));
+        } else if self.state.was_validated(deployment.sha) {
+            self.stay_live(deployment.number, &reason);
         } else {
             self.push(deployment.number, Event::Condemned { reason });
         }
