@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use ripcord_core::{Answer, Event, Kind, Outcome, Phase, Policy};
 
 fn cases() -> ProptestConfig {
-    ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 fn every_deployment_ended_once(world: &World) -> Result<(), TestCaseError> {

@@ -11,7 +11,7 @@ use ripcord_core::{
 };
 
 fn cases() -> ProptestConfig {
-    ProptestConfig { cases: 160, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 /// Whether `earlier` is somewhere before place `at` of the journal.
