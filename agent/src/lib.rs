@@ -2,13 +2,16 @@
 //!
 //! `ARCHITECTURE.md` beside this folder is the map. The arrows that matter: `rpc` asks the `engine`,
 //! the `engine` decides with `ripcord-core`, writes the `journal`, and acts through the traits of
-//! `ports`, which the `adapters` implement. Only `main` sees everything.
+//! `ports`, which the `adapters` implement. Only `assembly` and `main` see everything.
 
 pub mod adapters;
+pub mod assembly;
 pub mod config;
 pub mod engine;
 pub mod journal;
 pub mod logs;
 pub mod ports;
 pub mod rpc;
+pub mod service;
+pub mod telemetry;
 pub mod verify;

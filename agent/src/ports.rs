@@ -134,6 +134,28 @@ pub trait Verifier: Send + Sync {
     );
 }
 
+/// The operator's own commands around a restart.
+#[async_trait]
+pub trait Hooks: Send + Sync {
+    /// Runs the commands of this moment, one after the other; the first failure ends it.
+    async fn run(
+        &self,
+        moment: Moment,
+        deployment: DeploymentNumber,
+        sha: CommitSha,
+        reporter: &Reporter,
+    ) -> Result<(), Failure>;
+}
+
+/// When a hook runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// The tree is new, the application still the old one.
+    BeforeRestart,
+    /// The application was restarted, and is not probed yet.
+    AfterRestart,
+}
+
 /// Where application log lines come from.
 pub trait LogSource: Send + Sync {
     /// Lines in the order of their time per source, oldest first. With `follow` the stream goes on

@@ -4,5 +4,8 @@ pub mod command;
 pub mod compose;
 pub mod docker;
 pub mod git;
+mod group;
+pub mod hooks;
 pub mod http_probe;
+mod lines;
 pub mod process;

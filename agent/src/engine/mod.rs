@@ -1,1 +1,20 @@
-//! (being written)
+//! The engine: one driver per environment, which asks the core, journals, and acts.
+//!
+//! A request becomes an input; the core decides; the decision is journaled; then, and only then,
+//! the effect that the new state asks for is started. Its result is the next input. Nobody else
+//! owns work: a caller that goes away takes nothing with it.
+
+mod clock;
+mod driver;
+mod handle;
+mod observe;
+mod perform;
+mod probing;
+mod watching;
+
+pub use clock::Clock;
+pub use driver::{Driver, Setup};
+pub use handle::{About, ActivityNow, Engine, EngineError, EnvironmentHandle, Towards};
+pub use observe::{Observation, Observer};
+pub use perform::Parts;
+pub use probing::ProbePlan;

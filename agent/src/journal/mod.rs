@@ -1,1 +1,229 @@
-//! (being written)
+//! The journal: an append-only log of events in SQLite, with the state that it folds to.
+//!
+//! Everything that people and programs see is a reading of it from a cursor. One connection lives
+//! on a thread of its own; the rest of the agent holds a [`Journal`], a handle that asks it.
+
+mod schema;
+mod store;
+
+use std::{path::Path, sync::Arc};
+
+use ripcord_core::{
+    CommitSha, Deployment, DeploymentNumber, Entry, Environment, EnvironmentName, RequestId,
+    Sequence, Timestamp,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use store::Store;
+
+/// One row: an entry with its place and time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its place in the whole journal.
+    pub sequence: Sequence,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Where.
+    pub environment: EnvironmentName,
+    /// What.
+    pub entry: Entry,
+}
+
+/// A part of a deployment's story.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chapter {
+    /// The deployment as it is now.
+    pub deployment: Deployment,
+    /// What happened, oldest first.
+    pub records: Vec<Record>,
+}
+
+/// What is written in one transaction.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// Where it happened.
+    pub environment: EnvironmentName,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened, in order.
+    pub entries: Vec<Entry>,
+    /// The state after it; `None` when the entries do not change the state.
+    pub state: Option<Environment>,
+    /// The deployments that changed, as they are after it.
+    pub changed: Vec<Deployment>,
+}
+
+/// Why the journal did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// SQLite said no.
+    #[error("the journal could not be {doing}")]
+    Sqlite {
+        /// What was being done.
+        doing: &'static str,
+        /// Why not.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// A row is not what this version writes.
+    #[error("the journal holds a row that this version cannot read")]
+    Row(#[source] serde_json::Error),
+    /// The file was written by a newer version.
+    #[error(
+        "the journal has schema {found}, this version knows {known}: install the newer agent again, or restore an older state_dir"
+    )]
+    NewerSchema {
+        /// What the file says.
+        found: i64,
+        /// What this version knows.
+        known: i64,
+    },
+    /// The journal's thread ended.
+    #[error("the journal is closed")]
+    Closed,
+}
+
+/// A handle to the journal. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    asks: mpsc::Sender<Ask>,
+    newest: watch::Receiver<Sequence>,
+}
+
+type Ask = Box<dyn FnOnce(&mut Store) + Send>;
+
+/// How many questions may wait for the journal's thread before askers wait themselves.
+const WAITING_ASKS: usize = 256;
+
+impl Journal {
+    /// Opens, or makes, the journal in this file.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is corrupt, or has a newer schema.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        let (announce, newest) = watch::channel(Sequence::default());
+        let mut store = Store::open(path, announce)?;
+        let (asks, mut asked) = mpsc::channel::<Ask>(WAITING_ASKS);
+        std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || {
+                while let Some(ask) = asked.blocking_recv() {
+                    ask(&mut store);
+                }
+            })
+            .map_err(|_| JournalError::Closed)?;
+        Ok(Self { asks, newest })
+    }
+
+    /// Writes `batch`; it is durable when this returns.
+    ///
+    /// # Errors
+    /// When it could not be written; nothing of it is there then.
+    pub async fn append(&self, batch: Batch) -> Result<(), JournalError> {
+        self.ask(move |store| store.append(&batch)).await
+    }
+
+    /// The story of a deployment after `after`, oldest first, at most `limit` events, with the
+    /// deployment as it is at the end of the whole story. What undoes it is part of its story.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn chapter(
+        &self,
+        environment: &EnvironmentName,
+        number: DeploymentNumber,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Option<Chapter>, JournalError> {
+        let environment = environment.clone();
+        self.ask(move |store| store.chapter(&environment, number, after, limit)).await
+    }
+
+    /// The state of an environment; `None` when nothing ever happened there.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn state(
+        &self,
+        environment: &EnvironmentName,
+    ) -> Result<Option<Environment>, JournalError> {
+        let environment = environment.clone();
+        self.ask(move |store| store.state(&environment)).await
+    }
+
+    /// One deployment.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn deployment(
+        &self,
+        environment: &EnvironmentName,
+        number: DeploymentNumber,
+    ) -> Result<Option<Deployment>, JournalError> {
+        let environment = environment.clone();
+        self.ask(move |store| store.deployment(&environment, number)).await
+    }
+
+    /// The newest deployments, newest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn history(
+        &self,
+        environment: &EnvironmentName,
+        limit: usize,
+    ) -> Result<Vec<Deployment>, JournalError> {
+        let environment = environment.clone();
+        self.ask(move |store| store.history(&environment, limit)).await
+    }
+
+    /// The deployment that this request made.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn requested(
+        &self,
+        environment: &EnvironmentName,
+        request: &RequestId,
+    ) -> Result<Option<Deployment>, JournalError> {
+        let (environment, request) = (environment.clone(), request.clone());
+        self.ask(move |store| store.requested(&environment, &request)).await
+    }
+
+    /// The newest deployment of this commit that went live.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn newest_live_of(
+        &self,
+        environment: &EnvironmentName,
+        sha: CommitSha,
+    ) -> Result<Option<Deployment>, JournalError> {
+        let environment = environment.clone();
+        self.ask(move |store| store.newest_live_of(&environment, sha)).await
+    }
+
+    /// Wakes whenever something was appended.
+    #[must_use]
+    pub fn appended(&self) -> watch::Receiver<Sequence> {
+        self.newest.clone()
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Store) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
+        let (reply, answer) = oneshot::channel();
+        let ask = Box::new(move |store: &mut Store| {
+            let _ = reply.send(question(store));
+        });
+        self.asks.send(ask).await.map_err(|_| JournalError::Closed)?;
+        answer.await.map_err(|_| JournalError::Closed)?
+    }
+}
+
+/// The journal's file in a state folder.
+#[must_use]
+pub fn file_in(state_dir: &Path) -> Arc<Path> {
+    state_dir.join("journal.sqlite").into()
+}

@@ -1,5 +1,16 @@
 //! The wire: a listener of our own on rustls, rights per call, and the services.
 
 pub mod access;
+mod convert;
+pub mod errors;
+mod files;
+pub mod limits;
 pub mod listener;
+mod parse;
+pub mod peer;
+mod plan;
+mod progress;
+pub mod service;
+mod status;
+pub mod stream_logs;
 pub mod tls;

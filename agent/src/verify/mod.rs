@@ -1,1 +1,3 @@
-//! (being written)
+//! Sources of verdicts.
+
+pub mod command;

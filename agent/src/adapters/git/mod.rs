@@ -1,1 +1,150 @@
-//! (being written)
+//! The git repository of an environment, over libgit2: fetch, check, pin, save, reset, verify.
+//!
+//! No git program runs, no hook and no external filter. Each call opens the repository anew and
+//! does its work on a blocking thread; callers hold one lock per [`GitRepository::common_dir`].
+
+mod absent;
+mod attributes;
+mod clash;
+mod compare;
+mod errors;
+mod export;
+mod fetch;
+pub mod http_client;
+mod interrupted;
+mod lock;
+mod marker;
+mod pins;
+mod plan;
+mod prepare;
+mod reset;
+mod save;
+mod site;
+mod transport;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use ripcord_core::{
+    CommitSha, DeploymentNumber, EnvironmentName, Failure, FailureKind, effect::TreeReport,
+};
+
+use crate::ports::{PreparedCommit, Reporter, SourceRepository, TreeState};
+use site::Site;
+pub use absent::AbsentRepository;
+pub use transport::register_transports;
+
+/// Which repository, and how to reach its remote.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Whose pins and saved modifications these are.
+    pub environment: EnvironmentName,
+    /// Any folder inside the work tree.
+    pub path: PathBuf,
+    /// Name of the remote, such as `origin`.
+    pub remote: String,
+    /// The branch from which commits may be deployed.
+    pub branch: String,
+    /// What the remote wants to see.
+    pub credentials: Option<Credentials>,
+    /// The agent's state directory: saved modifications and markers of unfinished work.
+    pub state_dir: PathBuf,
+    /// Longest time for a fetch, from its first byte to its last.
+    pub fetch_timeout: Duration,
+    /// What http and https remotes are reached with; see [`http_client::build`].
+    pub http: Option<reqwest::Client>,
+    /// What ssh remotes are reached with: `ssh`, or its full path.
+    pub ssh_program: PathBuf,
+}
+
+/// How to log in at the remote. The files are read anew for each fetch.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// For https.
+    Password {
+        /// Name to log in with; `x-access-token` for GitHub tokens.
+        username: String,
+        /// File with the password or token.
+        password_file: PathBuf,
+    },
+    /// For ssh.
+    SshKey {
+        /// File with the private key.
+        key_file: PathBuf,
+    },
+}
+
+/// A repository with a work tree that commits are deployed to.
+#[derive(Debug, Clone)]
+pub struct GitRepository {
+    site: Arc<Site>,
+}
+
+impl GitRepository {
+    /// Finds the repository around `settings.path`.
+    ///
+    /// # Errors
+    /// When there is none, or when it is of a kind that is not served.
+    pub fn open(settings: Settings) -> Result<Self, Failure> {
+        Ok(Self { site: Arc::new(Site::find(settings)?) })
+    }
+
+    /// The canonical shared `.git` folder: what two work trees of one repository have in common,
+    /// and so the key of the one lock per repository.
+    #[must_use]
+    pub fn common_dir(&self) -> &Path {
+        &self.site.common_dir
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Site) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let site = Arc::clone(&self.site);
+        let ended = tokio::task::spawn_blocking(move || work(&site)).await;
+        ended.unwrap_or_else(|error| {
+            Err(Failure::new(FailureKind::Internal, format!("the git step broke off: {error}")))
+        })
+    }
+}
+
+#[async_trait]
+impl SourceRepository for GitRepository {
+    async fn prepare(
+        &self,
+        sha: CommitSha,
+        live: Option<CommitSha>,
+        reporter: &Reporter,
+    ) -> Result<PreparedCommit, Failure> {
+        let reporter = reporter.clone();
+        self.blocking(move |site| prepare::prepare(site, sha, live, &reporter)).await
+    }
+
+    async fn reset(
+        &self,
+        deployment: DeploymentNumber,
+        sha: CommitSha,
+        reporter: &Reporter,
+    ) -> Result<TreeReport, Failure> {
+        let reporter = reporter.clone();
+        self.blocking(move |site| reset::reset(site, deployment, sha, &reporter)).await
+    }
+
+    async fn inspect(&self, sha: CommitSha) -> Result<TreeState, Failure> {
+        self.blocking(move |site| reset::inspect(site, sha)).await
+    }
+
+    async fn export(&self, sha: CommitSha, into: &Path) -> Result<(), Failure> {
+        let into = into.to_owned();
+        self.blocking(move |site| export::export(site, sha, &into)).await
+    }
+
+    async fn unpin_except(&self, keep: &[CommitSha]) -> Result<(), Failure> {
+        let keep = keep.to_vec();
+        self.blocking(move |site| pins::unpin_except(site, &keep)).await
+    }
+}

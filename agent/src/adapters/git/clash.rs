@@ -1,0 +1,84 @@
+//! Finds untracked files that stand where a commit's files must come.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use git2::Index;
+use ripcord_core::Failure;
+
+use super::errors::repository;
+
+/// The untracked files that writing `paths` would replace.
+///
+/// Refuses when a whole folder with untracked files would have to go: git deletes it, libgit2
+/// stops half-way; neither is what an operator wants.
+pub(super) fn find<'p>(
+    root: &Path,
+    index: &Index,
+    paths: impl IntoIterator<Item = &'p PathBuf>,
+) -> Result<BTreeSet<PathBuf>, Failure> {
+    let surroundings = Surroundings { root, index };
+    let mut found = BTreeSet::new();
+    for path in paths {
+        found.extend(surroundings.in_the_way_of(path)?);
+    }
+    Ok(found)
+}
+
+struct Surroundings<'a> {
+    root: &'a Path,
+    index: &'a Index,
+}
+
+impl Surroundings<'_> {
+    fn in_the_way_of(&self, path: &Path) -> Result<Option<PathBuf>, Failure> {
+        let mut above: Vec<_> = path.ancestors().collect();
+        above.pop(); // The empty path: the root itself.
+        for step in above.into_iter().rev() {
+            let is_folder = match self.root.join(step).symlink_metadata() {
+                Ok(metadata) => metadata.is_dir(),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(self.unreadable(step, &error)),
+            };
+            if !is_folder {
+                return Ok((!self.is_tracked(step)).then(|| step.to_owned()));
+            }
+        }
+        match self.untracked_inside(path).map_err(|error| self.unreadable(path, &error))? {
+            None => Ok(None),
+            Some(file) => Err(repository(format!(
+                "the commit has a file where {} is a folder with untracked files, such as {}: \
+                 move them away first",
+                self.root.join(path).display(),
+                file.display()
+            ))),
+        }
+    }
+
+    fn is_tracked(&self, path: &Path) -> bool {
+        (0..=3).any(|stage| self.index.get_path(path, stage).is_some())
+    }
+
+    fn untracked_inside(&self, folder: &Path) -> io::Result<Option<PathBuf>> {
+        for entry in fs::read_dir(self.root.join(folder))? {
+            let entry = entry?;
+            let path = folder.join(entry.file_name());
+            let found = if entry.file_type()?.is_dir() {
+                self.untracked_inside(&path)?
+            } else {
+                (!self.is_tracked(&path)).then_some(path)
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    fn unreadable(&self, path: &Path, error: &io::Error) -> Failure {
+        repository(format!("cannot look at {}: {error}", self.root.join(path).display()))
+    }
+}

@@ -1,0 +1,114 @@
+//! Writes files of a commit into another folder, as a checkout would; the live tree stays.
+
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use git2::{Index, Repository, Tree, build::CheckoutBuilder};
+use ripcord_core::{CommitSha, Failure, FailureKind};
+
+use super::{
+    attributes, compare,
+    errors::{OrFail, path_of, repository},
+    site::{self, Site},
+};
+
+/// So many differing files are looked at twice; more are surely not an oddity of line endings.
+const SECOND_LOOKS: usize = 200;
+
+/// See [`crate::ports::SourceRepository::export`].
+pub(super) fn export(site: &Site, sha: CommitSha, into: &Path) -> Result<(), Failure> {
+    let repo = site.repository()?;
+    let tree = site::tree_of(&site::commit(&repo, sha)?)?;
+    let empty = in_memory_index()?;
+    let all = compare::wanted(&repo, &empty, &tree)?;
+    attributes::refuse_filters(site, &repo, &empty, &tree, &all)?;
+    let occupied = fs::read_dir(into).is_ok_and(|mut entries| entries.next().is_some());
+    if occupied {
+        let place = into.display();
+        return Err(repository(format!("cannot export into {place}: it is not empty")));
+    }
+    write(site, &tree, into, &[])
+}
+
+fn in_memory_index() -> Result<Index, Failure> {
+    Index::new().or_fail(FailureKind::Internal, || "make an index".to_owned())
+}
+
+/// Writes the files of `tree` at `paths`, or all.
+fn write(site: &Site, tree: &Tree<'_>, into: &Path, paths: &[PathBuf]) -> Result<(), Failure> {
+    let what = || format!("write the files of the commit into {}", into.display());
+    fs::create_dir_all(into).or_fail(FailureKind::Tree, what)?;
+    // A second handle whose work tree is `into`: attributes are then looked up there, too.
+    let aside = site.repository()?;
+    aside.set_workdir(into, false).or_fail(FailureKind::Tree, what)?;
+    aside.set_index(&mut in_memory_index()?).or_fail(FailureKind::Tree, what)?;
+    let mut checkout = CheckoutBuilder::new();
+    checkout.force().update_index(false).refresh(false).disable_pathspec_match(true);
+    for path in paths {
+        checkout.path(path);
+    }
+    aside.checkout_tree(tree.as_object(), Some(&mut checkout)).or_fail(FailureKind::Tree, what)
+}
+
+/// Those of `paths` whose files are not byte for byte what a checkout of `tree` writes.
+///
+/// Files that were committed against their own `text` attribute count as modified for ever, in
+/// git as well; they are no reason to save or to refuse anything.
+pub(super) fn unlike_checkout(
+    site: &Site,
+    repo: &Repository,
+    tree: &Tree<'_>,
+    paths: Vec<PathBuf>,
+) -> Result<Vec<PathBuf>, Failure> {
+    let suspects: Vec<_> = paths.iter().filter(|path| may_be_odd(repo, tree, path)).collect();
+    if suspects.is_empty() || suspects.len() > SECOND_LOOKS {
+        return Ok(paths);
+    }
+    let what = || "check files out beside the work tree".to_owned();
+    let place = site.settings.state_dir.join("locks").join(format!("look-{}", std::process::id()));
+    let mut shown: Vec<PathBuf> = suspects.into_iter().cloned().collect();
+    shown.extend(attribute_files(repo)?);
+    let written = write(site, tree, &place, &shown);
+    let differ = |path: &PathBuf| !same(&site.root.join(path), &place.join(path));
+    let unlike = paths.into_iter().filter(differ).collect();
+    fs::remove_dir_all(&place).or_fail(FailureKind::Tree, what)?;
+    written.map(|()| unlike)
+}
+
+/// Only a difference that the index does not know of can be one of line endings.
+fn may_be_odd(repo: &Repository, tree: &Tree<'_>, path: &Path) -> bool {
+    let staged = repo.index().ok().and_then(|index| index.get_path(path, 0));
+    let committed = tree.get_path(path).ok();
+    match (staged, committed) {
+        (Some(staged), Some(committed)) => {
+            let crlf = || repo.find_blob(committed.id()).is_ok_and(|blob| has_crlf(blob.content()));
+            staged.id == committed.id() && crlf()
+        }
+        _ => false,
+    }
+}
+
+fn has_crlf(content: &[u8]) -> bool {
+    content.windows(2).any(|pair| pair == b"\r\n")
+}
+
+fn attribute_files(repo: &Repository) -> Result<Vec<PathBuf>, Failure> {
+    let index = compare::index(repo)?;
+    let files = index.iter().filter(|entry| entry.path.ends_with(b".gitattributes"));
+    Ok(files.map(|entry| path_of(&entry.path).to_owned()).collect())
+}
+
+fn same(one: &Path, other: &Path) -> bool {
+    let look = |path: &Path| -> io::Result<(u32, Vec<u8>)> {
+        let metadata = path.symlink_metadata()?;
+        let executable = metadata.permissions().mode() & 0o100;
+        if metadata.is_file() {
+            return Ok((executable, fs::read(path)?));
+        }
+        Err(io::Error::other("not a regular file"))
+    };
+    matches!((look(one), look(other)), (Ok(one), Ok(other)) if one == other)
+}

@@ -1,0 +1,64 @@
+//! Fetches the one configured branch, and answers where it stands on the remote.
+
+use git2::{AutotagOption, FetchOptions, FetchPrune, Oid, Remote, RemoteCallbacks, Repository};
+use ripcord_core::Failure;
+
+use super::{
+    errors::{remote as remote_failure, repository},
+    site::Site,
+    transport::{self, Login, Session},
+};
+use crate::ports::{Activity, Reporter};
+
+/// Fetches the branch and answers its tip on the remote. Refs of other branches and tags stay.
+pub(super) fn fetch(site: &Site, repo: &Repository, reporter: &Reporter) -> Result<Oid, Failure> {
+    transport::register_transports();
+    let name = &site.settings.remote;
+    let mut remote = repo.find_remote(name).map_err(|error| {
+        let (place, reason) = (site.root.display(), error.message());
+        repository(format!("{place} has no usable remote {name}: {reason}; see `git remote -v`"))
+    })?;
+    let shown = transport::display(remote.url().unwrap_or_default());
+    let login = Login::read(site.settings.credentials.as_ref())?;
+    let session = Session::new(&site.settings, login, shown.clone());
+    let refspec = format!("+{}:refs/remotes/{name}/{}", site.remote_ref(), site.settings.branch);
+    let mut options = options(&session, reporter);
+    let fetched = session.enter(|| remote.fetch(&[&refspec], Some(&mut options), None));
+    fetched.map_err(|error| {
+        session.failure().unwrap_or_else(|| {
+            remote_failure(format!("cannot fetch from {shown}: {}", error.message()))
+        })
+    })?;
+    advertised(site, &remote, &shown)
+}
+
+fn options<'cb>(session: &'cb Session, reporter: &'cb Reporter) -> FetchOptions<'cb> {
+    let mut callbacks = RemoteCallbacks::new();
+    callbacks.transfer_progress(|progress| {
+        let done = u64::try_from(progress.received_objects()).unwrap_or(0);
+        let total = u64::try_from(progress.total_objects()).unwrap_or(0);
+        reporter.activity(Activity { unit: "objects", done, total });
+        !session.is_over()
+    });
+    let mut options = FetchOptions::new();
+    options
+        .remote_callbacks(callbacks)
+        .prune(FetchPrune::Off)
+        .download_tags(AutotagOption::None)
+        .update_fetchhead(false);
+    options
+}
+
+/// What the remote itself said: a branch that is gone there still has its old ref here.
+fn advertised(site: &Site, remote: &Remote<'_>, shown: &str) -> Result<Oid, Failure> {
+    let wanted = site.remote_ref();
+    let heads = remote.list().unwrap_or_default();
+    let head = heads.iter().find(|head| head.name() == wanted);
+    head.map(git2::RemoteHead::oid).ok_or_else(|| {
+        let branch = &site.settings.branch;
+        remote_failure(format!(
+            "the remote {shown} has no branch {branch}: push it, or correct `branch` in the \
+             agent's configuration"
+        ))
+    })
+}

@@ -1,0 +1,81 @@
+//! git's lock files. A reset under a foreign lock would leave a half-written tree, so it is
+//! refused before anything is touched; a lock that our own dead process left is removed.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use git2::Repository;
+use ripcord_core::{Failure, FailureKind};
+
+use super::{
+    errors::{OrFail, repository},
+    site::Site,
+};
+
+/// A `git status` holds the index for milliseconds: this long a lock may take to go away.
+const PATIENCE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Makes sure that index and HEAD can be written. `ours`: a process of ours died while it did so.
+pub(super) fn clear(site: &Site, repo: &Repository, ours: bool) -> Result<(), Failure> {
+    let mut locks = vec![site.git_dir.join("index.lock"), site.git_dir.join("HEAD.lock")];
+    let head = repo.find_reference("HEAD").ok();
+    let branch = head.as_ref().and_then(|head| head.symbolic_target().ok().flatten());
+    locks.extend(branch.map(|branch| site.common_dir.join(format!("{branch}.lock"))));
+    locks.iter().try_for_each(|lock| clear_one(lock, ours))
+}
+
+/// Removes what a dead fetch of ours left: locks of the branch's ref here, and of our pins, which
+/// nobody else writes.
+pub(super) fn clear_refs(site: &Site, ours: bool) -> Result<(), Failure> {
+    let settings = &site.settings;
+    let refs = site.common_dir.join("refs");
+    let pins = fs::read_dir(refs.join("ripcord").join(settings.environment.as_str()));
+    let pins = pins.into_iter().flatten().flatten().map(|entry| entry.path());
+    for lock in pins.filter(|path| path.extension().is_some_and(|end| end == "lock")) {
+        clear_one(&lock, true)?;
+    }
+    let branch = format!("remotes/{}/{}.lock", settings.remote, settings.branch);
+    if ours { clear_one(&refs.join(branch), true) } else { Ok(()) }
+}
+
+fn clear_one(lock: &PathBuf, ours: bool) -> Result<(), Failure> {
+    if goes_away(lock) {
+        return Ok(());
+    }
+    if ours {
+        let removed = fs::remove_file(lock);
+        return removed.or_fail(FailureKind::Repository, || format!("remove {}", lock.display()));
+    }
+    Err(repository(format!(
+        "the repository is locked by {} ({}): another git command works there, or one died; wait \
+         for it, and remove the file if no git command runs",
+        lock.display(),
+        age(lock)
+    )))
+}
+
+fn goes_away(lock: &Path) -> bool {
+    let patience = Instant::now() + PATIENCE;
+    while lock.symlink_metadata().is_ok() {
+        if Instant::now() >= patience {
+            return false;
+        }
+        thread::sleep(PAUSE);
+    }
+    true
+}
+
+fn age(lock: &Path) -> String {
+    let modified = lock.symlink_metadata().and_then(|metadata| metadata.modified());
+    match modified.map(|modified| modified.elapsed().unwrap_or_default().as_secs()) {
+        Ok(seconds @ 0..120) => format!("{seconds} s old"),
+        Ok(seconds @ 120..7200) => format!("{} min old", seconds / 60),
+        Ok(seconds) => format!("{} h old", seconds / 3600),
+        Err(_) => "of unknown age".to_owned(),
+    }
+}

@@ -1,0 +1,87 @@
+//! Everything that can be known before anything is touched: fetch, reachability, pins, preflight.
+
+use git2::{Commit, Oid, Repository};
+use ripcord_core::{CommitSha, Failure, FailureKind};
+
+use super::{
+    errors::{OrFail, oid},
+    fetch::fetch,
+    lock,
+    marker::{Marker, Work},
+    pins, plan,
+    site::{self, Site},
+};
+use crate::ports::{PreparedCommit, Reporter};
+
+/// See [`crate::ports::SourceRepository::prepare`].
+pub(super) fn prepare(
+    site: &Site,
+    sha: CommitSha,
+    live: Option<CommitSha>,
+    reporter: &Reporter,
+) -> Result<PreparedCommit, Failure> {
+    let repo = site.repository()?;
+    let unfinished = Marker::of(site, Work::Reset).unfinished()?;
+    lock::clear(site, &repo, unfinished.is_some())?;
+    let fetching = Marker::of(site, Work::Fetch);
+    lock::clear_refs(site, fetching.unfinished()?.is_some())?;
+    let fetching = fetching.begin(None, sha, None)?;
+    let tip = fetch(site, &repo, reporter)?;
+    let commit = reachable(site, &repo, sha, tip)?;
+    plan::plan(site, &repo, &commit, unfinished.as_ref())?;
+    let head = site::head(&repo)?;
+    for pinned in [Some(sha), head].into_iter().flatten() {
+        pins::pin(site, &repo, pinned)?;
+    }
+    let older_than_live = live.is_some_and(|live| is_ancestor(&repo, sha, live));
+    fetching.finish();
+    Ok(PreparedCommit {
+        subject: subject(&commit),
+        author: text(commit.author().name_bytes()),
+        older_than_live,
+        head,
+    })
+}
+
+/// The commit, if the branch as it is on the remote contains it.
+fn reachable<'r>(
+    site: &Site,
+    repo: &'r Repository,
+    sha: CommitSha,
+    tip: Oid,
+) -> Result<Commit<'r>, Failure> {
+    let unknown = |message| Err(Failure::new(FailureKind::UnknownCommit, message));
+    let (wanted, branch) = (oid(sha)?, site.branch_text());
+    let Ok(commit) = repo.find_commit(wanted) else {
+        return unknown(format!(
+            "commit {sha} is not on {branch}, nor anywhere else in this repository: push it to \
+             that branch first"
+        ));
+    };
+    let contained = wanted == tip || {
+        let descends = repo.graph_descendant_of(tip, wanted);
+        descends.or_fail(FailureKind::Repository, || format!("search {branch} for {sha}"))?
+    };
+    if contained {
+        return Ok(commit);
+    }
+    unknown(format!(
+        "commit {sha} is not on {branch} ({}), only elsewhere in this repository: it is on \
+         another branch, or was force-pushed away; merge it into that branch first",
+        &tip.to_string()[..7]
+    ))
+}
+
+/// Whether `older` is a proper ancestor of `newer`; a commit that is not here has none.
+fn is_ancestor(repo: &Repository, older: CommitSha, newer: CommitSha) -> bool {
+    let (Ok(older), Ok(newer)) = (oid(older), oid(newer)) else { return false };
+    older != newer && repo.graph_descendant_of(newer, older).unwrap_or(false)
+}
+
+fn subject(commit: &Commit<'_>) -> String {
+    text(commit.summary_bytes().unwrap_or_default())
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,140 @@
+//! Makes the tracked files those of a commit, and believes it only after looking.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use git2::{Commit, Repository, RepositoryState, ResetType, build::CheckoutBuilder};
+use ripcord_core::{CommitSha, DeploymentNumber, Failure, FailureKind, effect::TreeReport};
+
+use super::{
+    compare::{self, Comparison},
+    errors::OrFail,
+    export,
+    interrupted::mistrust,
+    lock,
+    marker::{Claim, Marker, Work},
+    plan, save,
+    site::{self, Site},
+};
+use crate::ports::{Activity, Reporter, TreeState};
+
+/// So many paths are named when a tree is not what it should be.
+const NAMED_PATHS: usize = 5;
+
+/// See [`crate::ports::SourceRepository::reset`].
+pub(super) fn reset(
+    site: &Site,
+    deployment: DeploymentNumber,
+    sha: CommitSha,
+    reporter: &Reporter,
+) -> Result<TreeReport, Failure> {
+    let marker = Marker::of(site, Work::Reset);
+    let unfinished = marker.unfinished()?;
+    let repo = site.repository()?;
+    lock::clear(site, &repo, unfinished.is_some())?;
+    let commit = site::commit(&repo, sha)?;
+    let plan = plan::plan(site, &repo, &commit, unfinished.as_ref())?;
+    let in_place = plan.nothing_to_write && site::head(&repo)? == Some(sha);
+    if in_place && unfinished.is_none() && repo.state() == RepositoryState::Clean {
+        let untracked = compare_all(site, &repo, &commit)?.untracked;
+        return Ok(TreeReport { untracked, ..TreeReport::default() });
+    }
+    let saved = save::save(site, &repo, deployment, &plan)?;
+    let saved = saved.or_else(|| saved_before(unfinished, deployment));
+    let working = marker.begin(Some(deployment), sha, saved.clone())?;
+    make_way(site, &plan.in_the_way)?;
+    let (changed, untracked) = write_and_verify(site, &repo, &commit, reporter)?;
+    working.finish();
+    let saved_to = saved.as_ref().map(|saved| saved.to.clone());
+    let saved = saved.map(|saved| saved.paths).unwrap_or_default();
+    Ok(TreeReport { changed, saved_to, saved, untracked })
+}
+
+/// What the same deployment saved before it was cut short.
+fn saved_before(unfinished: Option<Claim>, deployment: DeploymentNumber) -> Option<save::Saved> {
+    let claim = unfinished.filter(|claim| claim.deployment == Some(deployment));
+    claim.and_then(|claim| claim.saved)
+}
+
+/// Removes untracked files that were saved and stand where files of the commit come.
+fn make_way(site: &Site, in_the_way: &BTreeSet<PathBuf>) -> Result<(), Failure> {
+    for path in in_the_way {
+        let place = site.root.join(path);
+        let removed = fs::remove_file(&place);
+        removed.or_fail(FailureKind::Tree, || format!("replace {}", place.display()))?;
+    }
+    Ok(())
+}
+
+/// Answers how many files were written or deleted, and how many untracked ones there are.
+fn write_and_verify(
+    site: &Site,
+    repo: &Repository,
+    commit: &Commit<'_>,
+    reporter: &Reporter,
+) -> Result<(u64, u64), Failure> {
+    let mut touched = BTreeSet::new();
+    let first = check_out(repo, commit, reporter, &mut touched);
+    let mut state = compare_all(site, repo, commit)?;
+    if first.is_err() || !state.differing.is_empty() {
+        mistrust(&mut compare::index(repo)?)?;
+        check_out(repo, commit, reporter, &mut touched)?;
+        state = compare_all(site, repo, commit)?;
+    }
+    if state.differing.is_empty() {
+        return Ok((touched.len().try_into().unwrap_or(u64::MAX), state.untracked));
+    }
+    let named: Vec<_> = state.differing.iter().take(NAMED_PATHS).collect();
+    let named: Vec<_> = named.into_iter().map(|path| path.display().to_string()).collect();
+    Err(Failure::new(
+        FailureKind::Tree,
+        format!(
+            "{} files of {} are not those of {} after two resets, such as {}: is something else \
+             writing there?",
+            state.differing.len(),
+            site.root.display(),
+            commit.id(),
+            named.join(", ")
+        ),
+    ))
+}
+
+fn check_out(
+    repo: &Repository,
+    commit: &Commit<'_>,
+    reporter: &Reporter,
+    touched: &mut BTreeSet<PathBuf>,
+) -> Result<(), Failure> {
+    let mut checkout = CheckoutBuilder::new();
+    checkout.force().progress(|path: Option<&Path>, done, total| {
+        touched.extend(path.map(Path::to_owned));
+        let done = u64::try_from(done).unwrap_or(0);
+        let total = u64::try_from(total).unwrap_or(0);
+        reporter.activity(Activity { unit: "files", done, total });
+    });
+    let reset = repo.reset(commit.as_object(), ResetType::Hard, Some(&mut checkout));
+    reset.or_fail(FailureKind::Tree, || format!("reset the work tree to {}", commit.id()))
+}
+
+fn compare_all(
+    site: &Site,
+    repo: &Repository,
+    commit: &Commit<'_>,
+) -> Result<Comparison, Failure> {
+    let tree = site::tree_of(commit)?;
+    let Comparison { differing, untracked } = compare::everything(repo, Some(&tree))?;
+    let differing = export::unlike_checkout(site, repo, &tree, differing)?;
+    Ok(Comparison { differing, untracked })
+}
+
+/// See [`crate::ports::SourceRepository::inspect`]. A tree with an unfinished reset is not exact,
+/// whatever it looks like.
+pub(super) fn inspect(site: &Site, sha: CommitSha) -> Result<TreeState, Failure> {
+    let unfinished = Marker::of(site, Work::Reset).exists();
+    let repo = site.repository()?;
+    let state = compare_all(site, &repo, &site::commit(&repo, sha)?)?;
+    Ok(TreeState { exact: !unfinished && state.differing.is_empty(), untracked: state.untracked })
+}

@@ -1,0 +1,155 @@
+//! Finds and opens the repository, and refuses the kinds that libgit2 would serve wrongly.
+
+use std::path::{Path, PathBuf};
+
+use git2::{Commit, ErrorCode, Repository, RepositoryOpenFlags, Tree};
+use ripcord_core::{CommitSha, Failure, FailureKind};
+
+use super::{
+    Settings,
+    errors::{OrFail, oid, repository, sha as sha_of},
+};
+
+/// A repository that was found, by its settings and its canonical folders.
+#[derive(Debug)]
+pub(super) struct Site {
+    pub(super) settings: Settings,
+    /// Root of the work tree.
+    pub(super) root: PathBuf,
+    /// This work tree's own git folder: index, HEAD.
+    pub(super) git_dir: PathBuf,
+    /// What all work trees of the repository share: objects, refs.
+    pub(super) common_dir: PathBuf,
+}
+
+impl Site {
+    /// Looks at `settings.path` and upwards.
+    pub(super) fn find(settings: Settings) -> Result<Self, Failure> {
+        let repo = open(&settings.path)?;
+        refuse_unserved(&repo, &settings.path)?;
+        let root = repo.workdir().ok_or_else(|| bare(&settings.path))?;
+        Ok(Self {
+            root: canonical(root)?,
+            git_dir: canonical(repo.path())?,
+            common_dir: canonical(repo.commondir())?,
+            settings,
+        })
+    }
+
+    /// Opens it anew: its configuration may have changed since the last time.
+    pub(super) fn repository(&self) -> Result<Repository, Failure> {
+        let repo = open(&self.root)?;
+        refuse_unserved(&repo, &self.root)?;
+        Ok(repo)
+    }
+
+    /// `refs/heads/main` and the like: where the branch is on the remote.
+    pub(super) fn remote_ref(&self) -> String {
+        format!("refs/heads/{}", self.settings.branch)
+    }
+
+    /// "branch main of origin", as messages call it.
+    pub(super) fn branch_text(&self) -> String {
+        format!("branch {} of {}", self.settings.branch, self.settings.remote)
+    }
+}
+
+fn canonical(path: &Path) -> Result<PathBuf, Failure> {
+    path.canonicalize().or_fail(FailureKind::Repository, || format!("resolve {}", path.display()))
+}
+
+fn open(path: &Path) -> Result<Repository, Failure> {
+    let flags = RepositoryOpenFlags::empty();
+    Repository::open_ext(path, flags, &[] as &[&Path]).map_err(|error| {
+        let place = path.display();
+        repository(match error.code() {
+            ErrorCode::NotFound if !path.exists() => format!(
+                "the repository folder {place} does not exist: clone the repository there, or \
+                 correct `repository` in the agent's configuration"
+            ),
+            ErrorCode::NotFound => format!(
+                "{place} is not inside a git work tree: clone the repository there, or correct \
+                 `repository` in the agent's configuration"
+            ),
+            ErrorCode::Owner => format!(
+                "the repository at {place} belongs to another user: run the agent as its owner, \
+                 or add it to safe.directory in the global git configuration"
+            ),
+            _ => format!(
+                "cannot open the git repository at {place}: {} (sha256 and reftable repositories \
+                 are not served; clone it anew in the default format)",
+                error.message()
+            ),
+        })
+    })
+}
+
+fn bare(path: &Path) -> Failure {
+    let place = path.display();
+    repository(format!("the repository at {place} is bare: the agent needs one with a work tree"))
+}
+
+fn refuse_unserved(repo: &Repository, path: &Path) -> Result<(), Failure> {
+    if repo.is_bare() {
+        return Err(bare(path));
+    }
+    let config = repo.config().and_then(|mut config| config.snapshot());
+    let config = config.or_fail(FailureKind::Repository, || {
+        format!("read the git configuration of {}", path.display())
+    })?;
+    let place = path.display();
+    if config.get_bool("core.sparseCheckout").unwrap_or(false) {
+        return Err(repository(format!(
+            "{place} is a sparse checkout, which is not served: run `git sparse-checkout disable`"
+        )));
+    }
+    let promisor = config.entries(Some("remote\\..*\\.promisor"));
+    let promised = promisor.is_ok_and(|mut entries| entries.next().is_some());
+    if promised || config.get_string("extensions.partialclone").is_ok() {
+        return Err(repository(format!(
+            "{place} is a partial clone, which is not served: clone it again without --filter"
+        )));
+    }
+    Ok(())
+}
+
+/// The commit, which has to be here.
+pub(super) fn commit<'r>(repo: &'r Repository, sha: CommitSha) -> Result<Commit<'r>, Failure> {
+    repo.find_commit(oid(sha)?).map_err(|error| {
+        Failure::new(
+            FailureKind::UnknownCommit,
+            format!(
+                "commit {sha} is not in the repository at {}: {}",
+                repo.path().display(),
+                error.message()
+            ),
+        )
+    })
+}
+
+/// The files of a commit.
+pub(super) fn tree_of<'r>(commit: &Commit<'r>) -> Result<Tree<'r>, Failure> {
+    commit.tree().or_fail(FailureKind::Repository, || format!("read the tree of {}", commit.id()))
+}
+
+/// What HEAD names; nothing before the first commit.
+pub(super) fn head(repo: &Repository) -> Result<Option<CommitSha>, Failure> {
+    match repo.head() {
+        Ok(head) => {
+            let commit = head.peel_to_commit();
+            let commit = commit.or_fail(FailureKind::Repository, || "read HEAD's commit".into())?;
+            sha_of(commit.id()).map(Some)
+        }
+        Err(error) if error.code() == ErrorCode::UnbornBranch => Ok(None),
+        Err(error) => Err(repository(format!(
+            "cannot read HEAD of {}: {}",
+            repo.path().display(),
+            error.message()
+        ))),
+    }
+}
+
+/// The files of HEAD; nothing before the first commit.
+pub(super) fn head_tree(repo: &Repository) -> Result<Option<Tree<'_>>, Failure> {
+    head(repo)?.map(|sha| tree_of(&commit(repo, sha)?)).transpose()
+}

@@ -1,0 +1,126 @@
+//! Finds what an agent that was killed left running, so that it is not started twice.
+//!
+//! An id alone names nobody: ids are used again. A process is ours when id, start time and boot are
+//! those that were recorded, or when it carries the token that only our child and its children got.
+
+use std::{fs, io, path::Path, time::Duration};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep};
+
+use super::super::group::{Group, Process, processes};
+
+/// The environment variable that every process of a run inherits.
+pub(super) const TOKEN_VARIABLE: &str = "RIPCORD_PROCESS";
+
+/// How often it is looked whether orphans are gone.
+const POLL: Duration = Duration::from_millis(10);
+
+/// A run, as it is remembered on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RunRecord {
+    /// The leader of its process group.
+    pub(super) pid: i32,
+    /// When the leader started, in clock ticks since boot.
+    started: u64,
+    /// Which boot of the machine.
+    boot: String,
+    /// What its processes carry in [`TOKEN_VARIABLE`].
+    token: String,
+}
+
+impl RunRecord {
+    /// The record of a process that was just started.
+    pub(super) fn of(pid: i32, token: &str) -> io::Result<Self> {
+        let started = Process::look(pid)?.started;
+        Ok(Self { pid, started, boot: boot()?, token: token.to_owned() })
+    }
+
+    /// Remembers the run: complete or not at all.
+    pub(super) fn save(&self, file: &Path) -> io::Result<()> {
+        let new = file.with_extension("new");
+        fs::write(&new, serde_json::to_vec(self)?)?;
+        fs::rename(new, file)
+    }
+
+    fn is_running(&self) -> bool {
+        Process::look(self.pid)
+            .is_ok_and(|process| process.started == self.started && !process.is_zombie)
+    }
+
+    /// Members of the group whose leader is gone; their inherited token says that they are ours.
+    fn followers(&self) -> Vec<Pid> {
+        let ours = |process: &Process| {
+            !process.is_zombie && process.group == self.pid && carries(process.pid, &self.token)
+        };
+        processes().filter(ours).filter_map(|process| Pid::from_raw(process.pid)).collect()
+    }
+}
+
+/// Ends what the record in `file` names, if it still runs. Says which process that was.
+pub(super) async fn end_recorded(file: &Path, grace: Duration) -> Option<i32> {
+    let record: RunRecord = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
+    let ended = boot().is_ok_and(|boot| boot == record.boot) && end(&record, grace).await;
+    let _ = fs::remove_file(file);
+    ended.then_some(record.pid)
+}
+
+async fn end(record: &RunRecord, grace: Duration) -> bool {
+    if record.is_running() {
+        if let Some(leader) = Pid::from_raw(record.pid) {
+            Group::led_by(leader).end(grace).await;
+        }
+        return true;
+    }
+    let found = !record.followers().is_empty();
+    let deadline = Instant::now() + grace;
+    signal(&record.followers(), Signal::TERM);
+    while !record.followers().is_empty() && Instant::now() < deadline {
+        sleep(POLL).await;
+    }
+    signal(&record.followers(), Signal::KILL);
+    found
+}
+
+fn signal(processes: &[Pid], signal: Signal) {
+    for process in processes {
+        let _ = kill_process(*process, signal);
+    }
+}
+
+fn carries(pid: i32, token: &str) -> bool {
+    let wanted = format!("{TOKEN_VARIABLE}={token}");
+    fs::read(format!("/proc/{pid}/environ"))
+        .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|pair| pair == wanted.as_bytes()))
+}
+
+fn boot() -> io::Result<String> {
+    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_process_that_got_a_recorded_id_by_chance_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("running.json");
+        let mut stranger = std::process::Command::new("sleep").arg("60").spawn().expect("sleep");
+        let pid = i32::try_from(stranger.id()).expect("an id");
+        let record = RunRecord::of(pid, "token").expect("a record");
+
+        let earlier = RunRecord { started: record.started - 1, ..record.clone() };
+        earlier.save(&file).expect("saved");
+        assert_eq!(end_recorded(&file, Duration::ZERO).await, None);
+        let other_boot = RunRecord { boot: "another".to_owned(), ..record };
+        other_boot.save(&file).expect("saved");
+        assert_eq!(end_recorded(&file, Duration::ZERO).await, None);
+
+        assert!(stranger.try_wait().expect("a look").is_none(), "it was killed");
+        assert!(!file.exists(), "the record is used up");
+        stranger.kill().expect("killed");
+        stranger.wait().expect("reaped");
+    }
+}

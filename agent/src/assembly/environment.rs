@@ -1,0 +1,269 @@
+//! From an environment's configuration to the parts that its driver acts through.
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use ripcord_core::{Failure, FailureKind, VerifyWhen};
+use tokio::sync::Mutex;
+
+use crate::{
+    adapters::{
+        docker::{Containers, DockerRuntime, DockerSettings, RestartAction},
+        git::{AbsentRepository, Credentials, GitRepository, Settings},
+        hooks::CommandHooks,
+        http_probe::HttpProbe,
+        process::{ProcessRuntime, ProcessSettings},
+    },
+    config::{
+        ComposeAction, Config, EnvironmentConfig, GitCredentials, RepositoryConfig, RuntimeConfig,
+        VerdictSource,
+    },
+    engine::{About, Clock, Parts, ProbePlan, Setup},
+    journal::Journal,
+    ports::{LogSource, Runtime, SourceRepository, Verifier},
+    verify::command::CommandVerifier,
+};
+
+/// From a fetch's first byte to its last: an initial fetch of a large repository fits.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+/// How long a running step may go on when the agent is told to stop; systemd waits 20 s in all.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(8);
+
+/// Makes the parts of one environment after the other.
+pub(super) struct Builder {
+    state_dir: PathBuf,
+    journal: Journal,
+    http: reqwest::Client,
+    clock: Clock,
+    /// One lock per git repository, however many environments use it.
+    locks: RefCell<HashMap<PathBuf, Arc<Mutex<()>>>>,
+}
+
+struct Source {
+    repository: Arc<dyn SourceRepository>,
+    lock: Arc<Mutex<()>>,
+    work_tree: PathBuf,
+    /// Why it cannot be used.
+    absent: Option<String>,
+}
+
+impl Builder {
+    pub(super) fn new(
+        config: &Config,
+        journal: Journal,
+        http: reqwest::Client,
+        clock: Clock,
+    ) -> Self {
+        let state_dir = config.state_dir.clone();
+        Self { state_dir, journal, http, clock, locks: RefCell::default() }
+    }
+
+    pub(super) fn setup(&self, config: &EnvironmentConfig) -> (Setup, Arc<dyn LogSource>) {
+        let source = self.source(config);
+        let runtime = self.runtime(config, &source.work_tree);
+        let logs = runtime.logs();
+        let parts = Parts {
+            probe: Some(Arc::new(self.probe(config))),
+            probe_plan: probe_plan(config),
+            hooks: Arc::new(hooks(config, &source.work_tree)),
+            verifier: self.verifier(config, &source.repository),
+            source: source.repository,
+            runtime,
+            repository_lock: source.lock,
+        };
+        let setup = Setup {
+            name: config.name.clone(),
+            about: about(config, source.absent),
+            policy: config.policy(),
+            parts,
+            journal: self.journal.clone(),
+            clock: self.clock,
+            shutdown_grace: SHUTDOWN_GRACE,
+        };
+        (setup, logs)
+    }
+
+    fn source(&self, config: &EnvironmentConfig) -> Source {
+        let opened = match &config.repository {
+            Some(repository) => self.open(config, repository),
+            None => {
+                let message = format!("environment {} has no `repository`", config.name);
+                Err(Failure::new(FailureKind::Repository, message))
+            }
+        };
+        match opened {
+            Ok(repository) => Source {
+                lock: self.lock_of(repository.common_dir()),
+                work_tree: repository.work_tree().to_owned(),
+                repository: Arc::new(repository),
+                absent: None,
+            },
+            Err(failure) => Source {
+                absent: Some(format!("{failure}; put it right and restart the agent")),
+                lock: Arc::default(),
+                work_tree: PathBuf::from("/"),
+                repository: Arc::new(AbsentRepository(failure)),
+            },
+        }
+    }
+
+    fn open(
+        &self,
+        config: &EnvironmentConfig,
+        repository: &RepositoryConfig,
+    ) -> Result<GitRepository, Failure> {
+        GitRepository::open(Settings {
+            environment: config.name.clone(),
+            path: repository.path.clone(),
+            remote: repository.remote.clone(),
+            branch: repository.branch.clone(),
+            credentials: repository.credentials.as_ref().map(credentials),
+            state_dir: self.state_dir.clone(),
+            fetch_timeout: FETCH_TIMEOUT,
+            http: Some(self.http.clone()),
+            ssh_program: "ssh".into(),
+        })
+    }
+
+    fn lock_of(&self, common_dir: &Path) -> Arc<Mutex<()>> {
+        self.locks.borrow_mut().entry(common_dir.to_owned()).or_default().clone()
+    }
+
+    fn runtime(&self, config: &EnvironmentConfig, work_tree: &Path) -> Arc<dyn Runtime> {
+        match &config.runtime {
+            RuntimeConfig::Process(process) => Arc::new(ProcessRuntime::new(ProcessSettings {
+                name: config.name.to_string(),
+                argv: process.run.as_slice().to_vec(),
+                cwd: work_tree.join(&process.cwd),
+                env: process.env.clone().into_iter().collect(),
+                stop_timeout: process.stop_timeout,
+                state_dir: self.state_dir.join("process").join(config.name.as_str()),
+            })),
+            RuntimeConfig::Compose(compose) => Arc::new(DockerRuntime::new(DockerSettings {
+                containers: Containers::ComposeProject {
+                    file: compose.file.clone(),
+                    project: compose.project.clone(),
+                },
+                action: match compose.action {
+                    ComposeAction::Restart => RestartAction::Restart,
+                    ComposeAction::Recreate => RestartAction::Recreate,
+                },
+                stop_timeout: Some(compose.stop_timeout),
+            })),
+            RuntimeConfig::Container(container) => Arc::new(DockerRuntime::new(DockerSettings {
+                containers: Containers::Named(container.containers.clone()),
+                action: RestartAction::Restart,
+                stop_timeout: Some(container.stop_timeout),
+            })),
+        }
+    }
+
+    fn probe(&self, config: &EnvironmentConfig) -> HttpProbe {
+        let health = &config.health;
+        HttpProbe {
+            client: self.http.clone(),
+            url: health.url.clone(),
+            status: health.status,
+            contains: health.contains.clone(),
+            timeout: health.timeout,
+        }
+    }
+
+    fn verifier(
+        &self,
+        config: &EnvironmentConfig,
+        source: &Arc<dyn SourceRepository>,
+    ) -> Option<Arc<dyn Verifier>> {
+        match &config.verify.source {
+            VerdictSource::Command(command) => Some(Arc::new(CommandVerifier {
+                environment: config.name.clone(),
+                source: source.clone(),
+                run: command.run.iter().map(|argv| argv.as_slice().to_vec()).collect(),
+                env: command.env.clone().into_iter().collect(),
+                timeout: command.timeout,
+                checkouts: self.state_dir.join("checkouts").join(config.name.as_str()),
+            })),
+            VerdictSource::Probe | VerdictSource::Github(_) => None,
+        }
+    }
+}
+
+fn credentials(credentials: &GitCredentials) -> Credentials {
+    match credentials {
+        GitCredentials::Password { username, password_file } => Credentials::Password {
+            username: username.clone(),
+            password_file: password_file.path(),
+        },
+        GitCredentials::SshKey { key_file } => Credentials::SshKey { key_file: key_file.path() },
+    }
+}
+
+fn probe_plan(config: &EnvironmentConfig) -> ProbePlan {
+    let health = &config.health;
+    ProbePlan {
+        attempts: health.attempts,
+        interval: health.interval,
+        grace: health.grace,
+        successes: health.successes,
+    }
+}
+
+fn hooks(config: &EnvironmentConfig, work_tree: &Path) -> CommandHooks {
+    let lists = |commands: &[crate::config::Argv]| {
+        commands.iter().map(|argv| argv.as_slice().to_vec()).collect()
+    };
+    CommandHooks {
+        environment: config.name.clone(),
+        pre_restart: lists(&config.hooks.pre_restart),
+        post_restart: lists(&config.hooks.post_restart),
+        cwd: work_tree.to_owned(),
+        timeout: config.hooks.timeout,
+    }
+}
+
+fn about(config: &EnvironmentConfig, absent: Option<String>) -> About {
+    About {
+        title: config.title.clone(),
+        url: config.url.as_ref().map(ToString::to_string),
+        unavailable: config.unavailable().or(absent),
+        confirm: config.confirm.clone(),
+        steps: steps(config),
+    }
+}
+
+/// What a deployment does here, for `--dry-run`.
+fn steps(config: &EnvironmentConfig) -> Vec<String> {
+    let mut steps = Vec::new();
+    if let Some(repository) = &config.repository {
+        let RepositoryConfig { path, remote, branch, .. } = repository;
+        let path = path.display();
+        steps.push(format!("fetch {remote}/{branch} into {path}, and check that the commit is on it"));
+        steps.push(format!("reset {path} to the commit; untracked files stay"));
+    }
+    steps.push(match &config.runtime {
+        RuntimeConfig::Compose(compose) => {
+            let action = match compose.action {
+                ComposeAction::Restart => "restart",
+                ComposeAction::Recreate => "recreate",
+            };
+            format!("{action} the containers of {}", compose.file.display())
+        }
+        RuntimeConfig::Container(container) => {
+            format!("restart {}", container.containers.join(", "))
+        }
+        RuntimeConfig::Process(process) => format!("restart {}", process.run.as_slice().join(" ")),
+    });
+    let attempts = config.health.attempts;
+    steps.push(format!("probe {}, at most {attempts} failed tries", config.health.url));
+    steps.push(match config.verify.when {
+        VerifyWhen::After => "watch the verdict while it is live".to_owned(),
+        VerifyWhen::Before => "wait for the verdict before anything is touched".to_owned(),
+        VerifyWhen::None => "the probe is the verdict".to_owned(),
+    });
+    steps
+}

@@ -1,0 +1,233 @@
+//! The composition root: from a configuration to a running agent, and to its end.
+
+mod environment;
+mod state_dir;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use ripcord_proto::{DESCRIPTORS, v1::agent_service_server::AgentServiceServer};
+use tokio::{sync::watch, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic_health::server::HealthReporter;
+
+use crate::{
+    adapters::git,
+    config::Config,
+    engine::{Clock, Driver, Engine},
+    journal::{self, Journal, JournalError},
+    logs::LogHub,
+    rpc::{
+        access::{Access, AccessTable},
+        limits,
+        listener::{ListenError, Listener},
+        service::Service,
+        stream_logs::Logs,
+        tls::{Tls, TlsError},
+    },
+    service,
+    telemetry::AgentLog,
+};
+
+pub use state_dir::StateDirError;
+
+/// How long open streams may take to end once everything else has.
+const DRAIN: Duration = Duration::from_secs(1);
+/// How much more time systemd is asked for, again and again, while an interrupted deployment ends.
+const RECOVERY_BEAT: Duration = Duration::from_secs(10);
+
+/// Why the agent does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The state folder.
+    #[error(transparent)]
+    StateDir(#[from] StateDirError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The certificates.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The address.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The HTTP client, or the reflection service.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// A started agent.
+pub struct Agent {
+    engine: Engine,
+    drivers: TaskTracker,
+    serving: tokio::task::JoinHandle<()>,
+    health: HealthReporter,
+    shutdown: CancellationToken,
+    address: SocketAddr,
+    _state_dir: state_dir::Lock,
+}
+
+/// Chooses ring as the one TLS provider of the process. The first thing that a `main` does.
+pub fn install_tls_provider() {
+    // A second call finds the same provider in place.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+impl Agent {
+    /// Starts everything: drivers first, then the door.
+    ///
+    /// # Errors
+    /// When the state folder, the journal, the certificates or the address cannot be used.
+    pub async fn start(
+        config: Config,
+        config_file: PathBuf,
+        log: Arc<AgentLog>,
+        shutdown: CancellationToken,
+    ) -> Result<Self, StartError> {
+        config.not_yet().iter().for_each(|part| tracing::warn!("{part}"));
+        config.check_files().iter().for_each(|problem| tracing::warn!("{problem}"));
+        let state_dir = state_dir::Lock::take(&config.state_dir)?;
+        let journal = Journal::open(&journal::file_in(&config.state_dir))?;
+        let tls = Tls::load(&config.tls)?;
+        let access = Access::new(AccessTable::from_config(&config.access));
+        let listener = Listener::bind(config.listen, tls.clone()).await?;
+        let address = listener.local_addr().map_err(|error| StartError::Other(error.to_string()))?;
+
+        git::register_transports();
+        let (environments, logs) = environments(&config, journal, log).await?;
+        let (drivers, handles): (Vec<_>, Vec<_>) = environments.into_iter().unzip();
+        let engine = Engine::new(handles);
+        let tracker = TaskTracker::new();
+        for driver in drivers {
+            tracker.spawn(Driver::run(driver, shutdown.clone()));
+        }
+        tracker.close();
+
+        tokio::spawn(tls.keep_current());
+        tokio::spawn(access.clone().keep_current(config_file));
+        tokio::spawn(service::feed_watchdog(shutdown.clone()));
+        let service = Service::new(engine.clone(), access, Arc::new(logs));
+        let (health, serving) = serve(listener, service, shutdown.clone())?;
+        Ok(Self {
+            engine,
+            drivers: tracker,
+            serving,
+            health,
+            shutdown,
+            address,
+            _state_dir: state_dir,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Says that it is ready once recovery is over, and runs until the shutdown token is cancelled.
+    pub async fn run_to_the_end(self) {
+        let Self { engine, drivers, serving, health, shutdown, address, _state_dir } = self;
+        tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+        tokio::select! {
+            () = recovery(&engine) => {
+                health.set_serving::<AgentServiceServer<Service>>().await;
+                service::ready();
+                tracing::info!("ready");
+                shutdown.cancelled().await;
+            }
+            () = shutdown.cancelled() => {}
+        }
+        service::stopping();
+        health.set_not_serving::<AgentServiceServer<Service>>().await;
+        drivers.wait().await;
+        let abort = serving.abort_handle();
+        if timeout(DRAIN, serving).await.is_err() {
+            abort.abort();
+        }
+        tracing::info!("stopped");
+    }
+}
+
+/// Waits until every environment has finished what the last agent left open.
+async fn recovery(engine: &Engine) {
+    let mut pending: Vec<watch::Receiver<bool>> =
+        engine.environments().map(|environment| environment.recovered.clone()).collect();
+    let all = async {
+        for recovered in &mut pending {
+            // A driver that is gone has nothing left to recover.
+            let _ = recovered.wait_for(|recovered| *recovered).await;
+        }
+    };
+    tokio::pin!(all);
+    while timeout(RECOVERY_BEAT, &mut all).await.is_err() {
+        service::still_starting(RECOVERY_BEAT * 2);
+    }
+}
+
+type Serving = (HealthReporter, tokio::task::JoinHandle<()>);
+
+fn serve(
+    listener: Listener,
+    service: Service,
+    shutdown: CancellationToken,
+) -> Result<Serving, StartError> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .build_v1()
+        .map_err(|error| StartError::Other(format!("reflection: {error}")))?;
+    let service = AgentServiceServer::new(service)
+        .max_decoding_message_size(limits::REQUEST_BYTES);
+    let router = limits::server()
+        .add_service(service)
+        .add_service(health_service)
+        .add_service(reflection);
+    let incoming = listener.incoming(shutdown.clone());
+    let serving = tokio::spawn(async move {
+        let ended = router.serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned()).await;
+        if let Err(error) = ended {
+            tracing::error!(%error, "the server ended");
+        }
+    });
+    Ok((health, serving))
+}
+
+type Environments = Vec<(Driver, crate::engine::EnvironmentHandle)>;
+
+async fn environments(
+    config: &Config,
+    journal: Journal,
+    log: Arc<AgentLog>,
+) -> Result<(Environments, Logs), StartError> {
+    let http = git::http_client::build(config.extra_ca.as_deref())
+        .map_err(|failure| StartError::Other(failure.message))?;
+    let builder = environment::Builder::new(config, journal, http, Clock::system());
+    let mut environments = Vec::new();
+    let mut applications = std::collections::BTreeMap::new();
+    for environment in config.environments.values() {
+        let (setup, source) = builder.setup(environment);
+        let (driver, handle) = Driver::new(setup).await?;
+        let hub = LogHub::new(source, live_deployment(&handle));
+        applications.insert(environment.name.clone(), hub);
+        environments.push((driver, handle));
+    }
+    let (_, never) = watch::channel(None);
+    let logs = Logs { agent: LogHub::new(log, never), applications };
+    Ok((environments, logs))
+}
+
+/// Which deployment is live, for the log lines that it prints.
+fn live_deployment(
+    environment: &crate::engine::EnvironmentHandle,
+) -> watch::Receiver<Option<ripcord_core::DeploymentNumber>> {
+    let mut state = environment.state.clone();
+    let now = state.borrow().live.and_then(|live| live.deployment);
+    let (out, live) = watch::channel(now);
+    tokio::spawn(async move {
+        while state.changed().await.is_ok() {
+            let now = state.borrow_and_update().live.and_then(|live| live.deployment);
+            out.send_if_modified(|last| std::mem::replace(last, now) != now);
+        }
+    });
+    live
+}

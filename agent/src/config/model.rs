@@ -1,0 +1,262 @@
+//! What the configuration says about the agent itself; `environment` holds what it says of each place.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use ripcord_core::EnvironmentName;
+use serde::Deserialize;
+use url::Url;
+
+use super::{
+    document,
+    environment::EnvironmentConfig,
+    error::ConfigError,
+    value::{EnvironmentSelector, HttpUrl, IdentityPattern, SecretFile, absolute, absolute_option},
+};
+
+/// The whole configuration, checked as far as its text can be.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where controllers connect.
+    pub listen: SocketAddr,
+    /// Journal, logs, saved changes, check-outs of the command verifier.
+    pub state_dir: PathBuf,
+    /// Where Prometheus may ask; no effect in this version.
+    pub metrics: Option<SocketAddr>,
+    /// PEM file of authorities that are trusted besides the system's, for git and HTTP.
+    pub extra_ca: Option<PathBuf>,
+    /// Who the agent is, and whose certificates it accepts.
+    pub tls: TlsConfig,
+    /// Who may do what; everything else is denied.
+    pub access: Vec<AccessRule>,
+    /// Where verdicts of GitHub Actions come from.
+    pub github: Option<GithubConfig>,
+    /// Who is told; no effect in this version.
+    pub notify: Vec<NotifyConfig>,
+    /// The places that the agent serves; never empty.
+    pub environments: BTreeMap<EnvironmentName, EnvironmentConfig>,
+}
+
+impl Config {
+    /// Reads and checks the file at `path`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text, each with its line.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(path, &error))?;
+        Self::parse(path, &text)
+    }
+
+    /// Checks `text`, which came from the file at `path`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text, each with its line.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        document::parse(text).map_err(|faults| ConfigError::new(path, faults))
+    }
+
+    /// Sentences about parts that are accepted and have no effect in this version.
+    #[must_use]
+    pub fn not_yet(&self) -> Vec<String> {
+        let mut parts = Vec::new();
+        if !self.notify.is_empty() {
+            parts.push("[[notify]] has no effect in this version: nobody is told".to_owned());
+        }
+        if self.metrics.is_some() {
+            parts.push("`metrics` has no effect in this version: nothing is served".to_owned());
+        }
+        let monitored = self.environments.values().filter(|e| e.health.monitor.is_some());
+        parts.extend(monitored.map(|environment| {
+            format!(
+                "environments.{}.health.monitor has no effect in this version: the environment is \
+                 probed by deployments only",
+                environment.name
+            )
+        }));
+        parts
+    }
+}
+
+/// `[tls]`: files that are read again when they change.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The agent's certificate chain, PEM.
+    #[serde(deserialize_with = "absolute")]
+    pub cert: PathBuf,
+    /// Its private key, PEM.
+    #[serde(deserialize_with = "absolute")]
+    pub key: PathBuf,
+    /// The authorities that sign controllers' certificates, PEM.
+    #[serde(deserialize_with = "absolute")]
+    pub client_ca: PathBuf,
+    /// Revoked certificates, PEM.
+    #[serde(default, deserialize_with = "absolute_option")]
+    pub crl: Option<PathBuf>,
+}
+
+/// `[[access]]`: what an identity may do where.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessRule {
+    /// Whom the rule speaks of.
+    pub identity: IdentityPattern,
+    /// Which rights they have in which environments.
+    pub allow: BTreeMap<EnvironmentSelector, BTreeSet<RightName>>,
+}
+
+/// What a rule may allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RightName {
+    /// Put a commit live.
+    Deploy,
+    /// Go back.
+    Rollback,
+    /// Refuse deployments, and accept them again.
+    Hold,
+    /// Speak in the place of CI.
+    Verdict,
+    /// See what runs, and the stories of deployments.
+    Status,
+    /// Read the application's and the agent's log.
+    Logs,
+}
+
+impl RightName {
+    /// All rights, in the order of the documentation.
+    pub const ALL: [Self; 6] =
+        [Self::Deploy, Self::Rollback, Self::Hold, Self::Verdict, Self::Status, Self::Logs];
+
+    /// As it is written in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Rollback => "rollback",
+            Self::Hold => "hold",
+            Self::Verdict => "verdict",
+            Self::Status => "status",
+            Self::Logs => "logs",
+        }
+    }
+}
+
+/// `[github]`: where workflow runs are read.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GithubConfig {
+    /// Whose runs.
+    pub repository: Repository,
+    /// The token that may read them.
+    pub token_file: SecretFile,
+    #[serde(default)]
+    api: Option<ApiUrl>,
+}
+
+impl GithubConfig {
+    /// The API's address: GitHub's own, unless the configuration names another.
+    #[must_use]
+    pub fn api(&self) -> &str {
+        self.api.as_ref().map_or("https://api.github.com/", |api| api.0.as_str())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "HttpUrl")]
+struct ApiUrl(Url);
+
+impl From<HttpUrl> for ApiUrl {
+    fn from(url: HttpUrl) -> Self {
+        Self(url.0)
+    }
+}
+
+/// A repository on GitHub, `owner/name`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Repository(String);
+
+impl Repository {
+    /// `owner/name`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Repository {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let is_part = |part: &str| {
+            !part.is_empty() && part != "." && part != ".." && part.chars().all(allowed)
+        };
+        match text.split_once('/') {
+            Some((owner, name)) if is_part(owner) && is_part(name) => Ok(Self(text)),
+            Some(_) | None => Err(format!("`{text}` is not a repository: write it as owner/name")),
+        }
+    }
+}
+
+/// `[[notify]]`: who is told what.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotifyConfig {
+    /// How the message travels.
+    pub kind: NotifyKind,
+    /// The address, which is a secret.
+    pub url_file: SecretFile,
+    /// What signs the messages of a webhook.
+    pub secret_file: Option<SecretFile>,
+    /// The language of the messages.
+    #[serde(default)]
+    pub locale: Locale,
+    /// What is told, by environment.
+    pub events: BTreeMap<EnvironmentSelector, BTreeSet<NotifyEvent>>,
+    /// Which of these may mention everybody.
+    #[serde(default)]
+    pub ping: BTreeMap<EnvironmentSelector, BTreeSet<NotifyEvent>>,
+}
+
+/// How a message travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NotifyKind {
+    /// A Discord webhook.
+    Discord,
+    /// A signed JSON document.
+    Webhook,
+}
+
+/// The language of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Locale {
+    /// French.
+    #[default]
+    Fr,
+    /// English.
+    En,
+}
+
+/// What people may be told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NotifyEvent {
+    /// A deployment began or ended.
+    Deployments,
+    /// A rollback began or ended.
+    Rollbacks,
+    /// CI went red.
+    CiFailures,
+    /// The application is down, or up again.
+    Down,
+    /// A human is needed.
+    Stranded,
+}

@@ -1,0 +1,332 @@
+//! The driver of one environment: the only task that changes its state.
+//!
+//! Receive → the core decides → journal → publish → start what the state asks for. What a step
+//! tells on the way reaches the journal before the step's result does.
+
+use std::sync::Arc;
+
+use ripcord_core::{
+    Answer, DeploymentNumber, Effect, Entry, Environment, EnvironmentName, Event, Failure, Input,
+    Policy, StepDone, VerdictReport,
+};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+    time::{Duration, sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Clock,
+    handle::{About, ActivityNow, Asked, EngineError, EnvironmentHandle, Request},
+    observe::Observer,
+    perform::{Parts, Performer, task_lost},
+    watching::Watches,
+};
+use crate::{
+    journal::{Batch, Journal, JournalError},
+    ports::{Reporter, Told},
+};
+
+/// How many requests may wait for a driver before callers wait themselves.
+const WAITING_REQUESTS: usize = 64;
+/// How much of what steps tell may wait: a chatty command is slowed down, the agent does not grow.
+const WAITING_HAPPENINGS: usize = 256;
+/// After the journal failed, effects stay undone; the driver tries again after so long.
+const JOURNAL_RETRY: Duration = Duration::from_secs(2);
+
+/// What a driver is made of.
+pub struct Setup {
+    /// Which environment.
+    pub name: EnvironmentName,
+    /// What people read of it.
+    pub about: About,
+    /// Its rules.
+    pub policy: Policy,
+    /// What it acts through.
+    pub parts: Parts,
+    /// Where it writes.
+    pub journal: Journal,
+    /// How it tells the time.
+    pub clock: Clock,
+    /// How long a running step may go on when the agent is told to stop.
+    pub shutdown_grace: Duration,
+}
+
+/// The driver of one environment.
+pub struct Driver {
+    name: EnvironmentName,
+    policy: Policy,
+    journal: Journal,
+    clock: Clock,
+    shutdown_grace: Duration,
+    state: Arc<Environment>,
+    performer: Arc<Performer>,
+    watches: Watches,
+    running: Option<Effect>,
+    step: Option<JoinHandle<()>>,
+    requests: mpsc::Receiver<Request>,
+    happenings: mpsc::Receiver<Happening>,
+    happening: mpsc::Sender<Happening>,
+    published: watch::Sender<Arc<Environment>>,
+    activity: watch::Sender<Option<ActivityNow>>,
+    recovered: watch::Sender<bool>,
+}
+
+/// What reaches a driver from its own tasks.
+pub(super) enum Happening {
+    Told { deployment: DeploymentNumber, told: Told },
+    StepEnded { deployment: DeploymentNumber, result: Result<StepDone, Failure> },
+    Verdict { deployment: DeploymentNumber, report: VerdictReport },
+}
+
+impl Driver {
+    /// A driver that goes on where the journal ends, and the handle to it.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn new(setup: Setup) -> Result<(Self, EnvironmentHandle), JournalError> {
+        let Setup { name, about, policy, parts, journal, clock, shutdown_grace } = setup;
+        let state = Arc::new(journal.state(&name).await?.unwrap_or_default());
+        let (requests_in, requests) = mpsc::channel(WAITING_REQUESTS);
+        let (happening, happenings) = mpsc::channel(WAITING_HAPPENINGS);
+        let (published, state_out) = watch::channel(state.clone());
+        let (activity, activity_out) = watch::channel(None);
+        let (recovered, recovered_out) = watch::channel(false);
+        let handle = EnvironmentHandle {
+            name: name.clone(),
+            about: Arc::new(about),
+            state: state_out,
+            activity: activity_out,
+            recovered: recovered_out,
+            observer: Arc::new(Observer::new(&parts)),
+            requests: requests_in,
+            journal: journal.clone(),
+        };
+        let watches = Watches::new(parts.verifier.clone(), happening.clone());
+        let driver = Self {
+            name,
+            policy,
+            journal,
+            clock,
+            shutdown_grace,
+            state,
+            performer: Arc::new(Performer::new(parts)),
+            watches,
+            running: None,
+            step: None,
+            requests,
+            happenings,
+            happening,
+            published,
+            activity,
+            recovered,
+        };
+        Ok((driver, handle))
+    }
+
+    /// Drives the environment until `shutdown`.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        self.recover().await;
+        loop {
+            self.start_what_is_wanted().await;
+            let due = self.state.next_due(&self.policy).map(|at| self.clock.instant_of(at));
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                Some(happening) = self.happenings.recv() => self.handle(happening).await,
+                Some(request) = self.requests.recv() => self.answer(request).await,
+                () = sleep_until(due.unwrap_or_else(tokio::time::Instant::now)), if due.is_some() => {
+                    self.decide_for_itself(Input::Tick).await;
+                }
+            }
+        }
+        self.farewell().await;
+    }
+
+    async fn recover(&mut self) {
+        if self.state.active.is_some() {
+            tracing::warn!(environment = %self.name, "finishing what the last agent left open");
+            self.decide_for_itself(Input::AgentStarted).await;
+        } else if self.state.live.is_some()
+            && let Err(failure) = self.performer.parts().runtime.ensure_running().await
+        {
+            tracing::error!(environment = %self.name, %failure, "the application does not run");
+        }
+    }
+
+    async fn answer(&mut self, request: Request) {
+        let Request { asked, reply } = request;
+        let answer = match asked {
+            Asked::Decide(input) => self.decide(input).await,
+            Asked::Refuse { sha, by, refusal } => {
+                let event = Event::Refused { sha, by, refusal: refusal.clone() };
+                let refused = self.journal_only(vec![Entry { deployment: None, event }]).await;
+                refused.map(|()| Answer::Refused(refusal))
+            }
+        };
+        // A caller that is gone does not matter: the deployment lives on without it.
+        let _ = reply.send(answer.map_err(EngineError::Journal));
+    }
+
+    async fn handle(&mut self, happening: Happening) {
+        match happening {
+            Happening::Told { deployment, told } => self.tell(deployment, told).await,
+            Happening::StepEnded { deployment, result } => {
+                self.running = None;
+                self.step = None;
+                self.activity.send_replace(None);
+                self.decide_for_itself(Input::StepEnded { deployment, result }).await;
+            }
+            Happening::Verdict { deployment, report } => {
+                self.decide_for_itself(Input::Verdict { deployment, report }).await;
+            }
+        }
+    }
+
+    /// Journals what steps told: all that waits goes into one transaction.
+    async fn tell(&mut self, deployment: DeploymentNumber, told: Told) {
+        let mut entries = Vec::new();
+        let mut rest = Some((deployment, told));
+        let mut after = None;
+        while let Some((deployment, told)) = rest.take() {
+            match told {
+                Told::Story(event) => {
+                    entries.push(Entry { deployment: Some(deployment), event });
+                }
+                Told::Activity(activity) => self.show_activity(deployment, activity),
+            }
+            match self.happenings.try_recv() {
+                Ok(Happening::Told { deployment, told }) => rest = Some((deployment, told)),
+                other => after = other.ok(),
+            }
+        }
+        if let Err(error) = self.journal_only(entries).await {
+            tracing::error!(environment = %self.name, %error, "the story could not be journaled");
+        }
+        if let Some(happening) = after {
+            Box::pin(self.handle(happening)).await;
+        }
+    }
+
+    fn show_activity(&self, deployment: DeploymentNumber, activity: crate::ports::Activity) {
+        let phase = self.state.open.get(&deployment).map(|deployment| deployment.phase);
+        let now = phase.map(|phase| ActivityNow { deployment, phase, activity });
+        self.activity.send_replace(now);
+    }
+
+    async fn journal_only(&self, entries: Vec<Entry>) -> Result<(), JournalError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let at = self.clock.now();
+        let environment = self.name.clone();
+        let batch = Batch { environment, at, entries, state: None, changed: Vec::new() };
+        self.journal.append(batch).await
+    }
+
+    /// Decides on an input that nobody waits for: it is tried until the journal takes it.
+    async fn decide_for_itself(&mut self, input: Input) {
+        while let Err(error) = self.decide(input.clone()).await {
+            tracing::error!(environment = %self.name, %error, "nothing is done until the journal can be written");
+            tokio::time::sleep(JOURNAL_RETRY).await;
+        }
+    }
+
+    async fn decide(&mut self, input: Input) -> Result<Answer, JournalError> {
+        let now = self.clock.now();
+        let decision = match self.state.on(input, &self.policy, now) {
+            Ok(decision) => decision,
+            Err(late) => {
+                tracing::debug!(environment = %self.name, %late, "ignored");
+                return Ok(Answer::Done);
+            }
+        };
+        if !decision.entries.is_empty() {
+            self.log(&decision.entries);
+            let batch = Batch {
+                environment: self.name.clone(),
+                at: now,
+                entries: decision.entries,
+                state: Some(decision.environment.clone()),
+                changed: decision.changed,
+            };
+            self.journal.append(batch).await?;
+            self.state = Arc::new(decision.environment);
+            self.published.send_replace(self.state.clone());
+        }
+        Ok(decision.answer)
+    }
+
+    fn log(&self, entries: &[Entry]) {
+        for entry in entries {
+            let deployment = entry.deployment.map(|number| number.0);
+            let sentence = ripcord_core::notice::sentence(entry);
+            tracing::info!(environment = %self.name, deployment, event = entry.event.name(), "{sentence}");
+        }
+    }
+
+    async fn start_what_is_wanted(&mut self) {
+        self.watches.follow(&self.state);
+        if self.running.is_some() {
+            return;
+        }
+        let Some(effect) = self.state.wanted() else {
+            self.performer.release_repository().await;
+            self.recovered.send_if_modified(|recovered| !std::mem::replace(recovered, true));
+            return;
+        };
+        self.running = Some(effect.clone());
+        let (performer, happenings) = (self.performer.clone(), self.happening.clone());
+        self.step = Some(tokio::spawn(run_step(performer, effect, happenings)));
+    }
+
+    /// Lets a running step end, within the grace; what is left open, the journal resumes.
+    async fn farewell(mut self) {
+        let grace = self.shutdown_grace;
+        if let Some(step) = self.step.take() {
+            let settle = async {
+                while self.running.is_some() {
+                    match self.happenings.recv().await {
+                        Some(happening) => self.handle(happening).await,
+                        None => break,
+                    }
+                }
+            };
+            if timeout(grace, settle).await.is_err() {
+                tracing::warn!(environment = %self.name, "a step is cut off; the next start resumes it");
+                step.abort();
+            }
+        }
+        self.performer.parts().runtime.shutdown().await;
+    }
+}
+
+async fn run_step(performer: Arc<Performer>, effect: Effect, happenings: mpsc::Sender<Happening>) {
+    let deployment = effect.deployment;
+    let (done, result) = oneshot::channel();
+    relay(deployment, &happenings, async |reporter: Reporter| {
+        let work = tokio::spawn(async move { performer.perform(&effect, &reporter).await });
+        let _ = done.send(work.await);
+    })
+    .await;
+    let result = match result.await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) | Err(_) => Err(task_lost(deployment)),
+    };
+    let _ = happenings.send(Happening::StepEnded { deployment, result }).await;
+}
+
+/// Runs `work` with a reporter; returns when both `work` and all that it told have arrived.
+pub(super) async fn relay(
+    deployment: DeploymentNumber,
+    happenings: &mpsc::Sender<Happening>,
+    work: impl AsyncFnOnce(Reporter),
+) {
+    let (reporter, mut told) = Reporter::channel(WAITING_HAPPENINGS);
+    let passing_on = async {
+        while let Some(told) = told.recv().await {
+            let _ = happenings.send(Happening::Told { deployment, told }).await;
+        }
+    };
+    tokio::join!(work(reporter), passing_on);
+}

@@ -1,0 +1,288 @@
+//! What the rest of the agent holds of an environment: a way to ask, and a way to look.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use ripcord_core::{
+    Answer, CommitSha, Deployment, DeploymentNumber, Environment, EnvironmentName, Identity, Input,
+    Phase, Placement, Refusal, RequestId, lifecycle::Kind,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::observe::Observer;
+use crate::{
+    journal::{Journal, JournalError},
+    ports::Activity,
+};
+
+/// All environments of the agent.
+#[derive(Clone, Default)]
+pub struct Engine {
+    environments: Arc<BTreeMap<EnvironmentName, EnvironmentHandle>>,
+}
+
+impl Engine {
+    /// An engine of these environments.
+    #[must_use]
+    pub fn new(environments: impl IntoIterator<Item = EnvironmentHandle>) -> Self {
+        let by_name = environments.into_iter().map(|handle| (handle.name.clone(), handle));
+        Self { environments: Arc::new(by_name.collect()) }
+    }
+
+    /// One environment.
+    #[must_use]
+    pub fn environment(&self, name: &EnvironmentName) -> Option<&EnvironmentHandle> {
+        self.environments.get(name)
+    }
+
+    /// All of them, by name.
+    pub fn environments(&self) -> impl Iterator<Item = &EnvironmentHandle> {
+        self.environments.values()
+    }
+}
+
+/// One environment, as the rest of the agent sees it. Cheap to clone.
+#[derive(Clone)]
+pub struct EnvironmentHandle {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// What people read of it.
+    pub about: Arc<About>,
+    /// The state, as of the last journaled event.
+    pub state: watch::Receiver<Arc<Environment>>,
+    /// How far the running step has come.
+    pub activity: watch::Receiver<Option<ActivityNow>>,
+    /// Whether what the last agent left open is finished, rolled back, or stranded.
+    pub recovered: watch::Receiver<bool>,
+    /// How it looks from outside.
+    pub observer: Arc<Observer>,
+    pub(super) requests: mpsc::Sender<Request>,
+    pub(super) journal: Journal,
+}
+
+/// What an environment's configuration says to people.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct About {
+    /// Its name for people, such as `PRODUCTION`.
+    pub title: String,
+    /// Where its application is reached.
+    pub url: Option<String>,
+    /// Why every deployment is refused, whatever is asked.
+    pub unavailable: Option<String>,
+    /// The word that a deployment must confirm, byte for byte.
+    pub confirm: Option<String>,
+    /// What a deployment does, step by step, for `--dry-run`.
+    pub steps: Vec<String>,
+}
+
+/// How far a running step has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActivityNow {
+    /// Whose step.
+    pub deployment: DeploymentNumber,
+    /// In which phase.
+    pub phase: Phase,
+    /// How far.
+    pub activity: Activity,
+}
+
+/// Something that is asked of a driver.
+pub(super) struct Request {
+    pub(super) asked: Asked,
+    pub(super) reply: oneshot::Sender<Result<Answer, EngineError>>,
+}
+
+pub(super) enum Asked {
+    /// The core decides.
+    Decide(Input),
+    /// Refused before the core was asked: journaled and told all the same.
+    Refuse { sha: Option<CommitSha>, by: Identity, refusal: Refusal },
+}
+
+/// Why the engine did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// What happened could not be journaled, so nothing was done.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The agent is going away.
+    #[error("the agent is shutting down")]
+    ShuttingDown,
+    /// There is no such deployment.
+    #[error("{environment} has no deployment {number}")]
+    UnknownDeployment {
+        /// Where it was looked for.
+        environment: EnvironmentName,
+        /// Which one.
+        number: DeploymentNumber,
+    },
+    /// The commit never went live here.
+    #[error("{sha} never was live on {environment}; see `ripcord history {environment}`")]
+    NeverLive {
+        /// Where it was looked for.
+        environment: EnvironmentName,
+        /// Which commit.
+        sha: CommitSha,
+    },
+}
+
+/// Where a rollback shall lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Towards {
+    /// The rollback point.
+    RollbackPoint,
+    /// What that deployment put live.
+    Deployment(DeploymentNumber),
+    /// That commit, which was live before.
+    Commit(CommitSha),
+}
+
+impl EnvironmentHandle {
+    /// Asks for a deployment.
+    ///
+    /// # Errors
+    /// When the journal or the driver does not answer; a refusal is an [`Answer`].
+    pub async fn deploy(
+        &self,
+        request: ripcord_core::DeployRequest,
+        confirm: &str,
+    ) -> Result<Answer, EngineError> {
+        if let Some(number) = self.made_by(request.request_id.as_ref()).await? {
+            return Ok(Answer::Joined(number));
+        }
+        match self.door(confirm) {
+            Some(refusal) => self.refuse(Some(request.sha), request.by, refusal).await,
+            None => self.ask(Asked::Decide(Input::Deploy(request))).await,
+        }
+    }
+
+    /// What the configuration says against a deployment, before the state is asked.
+    #[must_use]
+    pub fn door(&self, confirm: &str) -> Option<Refusal> {
+        if let Some(what) = &self.about.unavailable {
+            return Some(Refusal::Unavailable { what: what.clone() });
+        }
+        let expected = self.about.confirm.as_deref();
+        expected.filter(|word| *word != confirm).map(|_| Refusal::Confirmation)
+    }
+
+    /// Finds where a rollback leads; `None` is the rollback point.
+    ///
+    /// # Errors
+    /// When nothing that once was live is meant.
+    pub async fn resolve(&self, towards: Towards) -> Result<Option<Placement>, EngineError> {
+        let environment = self.name.clone();
+        match towards {
+            Towards::RollbackPoint => Ok(None),
+            Towards::Deployment(number) => {
+                let deployment = self.deployment(number).await?;
+                if deployment.live_at.is_none() {
+                    return Err(EngineError::NeverLive { environment, sha: deployment.sha });
+                }
+                Ok(Some(deployment.placement()))
+            }
+            Towards::Commit(sha) => {
+                let baseline = self.state.borrow().baseline.filter(|baseline| *baseline == sha);
+                let newest = self.journal.newest_live_of(&self.name, sha).await?;
+                let placement = newest.map(|deployment| deployment.placement());
+                let baseline = baseline.map(|sha| Placement { deployment: None, sha });
+                placement.or(baseline).map(Some).ok_or(EngineError::NeverLive { environment, sha })
+            }
+        }
+    }
+
+    /// Asks for a rollback.
+    ///
+    /// # Errors
+    /// When the journal or the driver does not answer; a refusal is an [`Answer`].
+    pub async fn rollback(
+        &self,
+        request: ripcord_core::RollbackRequest,
+    ) -> Result<Answer, EngineError> {
+        match self.made_by(request.request_id.as_ref()).await? {
+            Some(number) => Ok(Answer::Joined(number)),
+            None => self.ask(Asked::Decide(Input::Rollback(request))).await,
+        }
+    }
+
+    /// Puts the environment on hold.
+    ///
+    /// # Errors
+    /// When the journal or the driver does not answer.
+    pub async fn hold(&self, by: Identity, reason: String) -> Result<Answer, EngineError> {
+        self.ask(Asked::Decide(Input::Hold { by, reason })).await
+    }
+
+    /// Lifts a hold.
+    ///
+    /// # Errors
+    /// When the journal or the driver does not answer.
+    pub async fn resume(&self, by: Identity) -> Result<Answer, EngineError> {
+        self.ask(Asked::Decide(Input::Resume { by })).await
+    }
+
+    /// Records a person's verdict on a commit that was live here.
+    ///
+    /// # Errors
+    /// When the commit never was live here, or the journal or the driver does not answer.
+    pub async fn operator_verdict(
+        &self,
+        sha: CommitSha,
+        good: bool,
+        by: Identity,
+        reason: String,
+    ) -> Result<Answer, EngineError> {
+        let newest = self.journal.newest_live_of(&self.name, sha).await?;
+        let never = || EngineError::NeverLive { environment: self.name.clone(), sha };
+        let on = newest.ok_or_else(never)?.placement();
+        self.ask(Asked::Decide(Input::OperatorVerdict { on, good, by, reason })).await
+    }
+
+    /// One deployment, as it stands.
+    ///
+    /// # Errors
+    /// When there is none with this number, or the journal does not answer.
+    pub async fn deployment(&self, number: DeploymentNumber) -> Result<Deployment, EngineError> {
+        let environment = self.name.clone();
+        let deployment = self.journal.deployment(&environment, number).await?;
+        deployment.ok_or(EngineError::UnknownDeployment { environment, number })
+    }
+
+    /// The newest deployments, newest first.
+    ///
+    /// # Errors
+    /// When the journal does not answer.
+    pub async fn history(&self, limit: usize) -> Result<Vec<Deployment>, EngineError> {
+        Ok(self.journal.history(&self.name, limit).await?)
+    }
+
+    /// The journal that holds this environment's story.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    async fn made_by(
+        &self,
+        request: Option<&RequestId>,
+    ) -> Result<Option<DeploymentNumber>, EngineError> {
+        let Some(request) = request else { return Ok(None) };
+        let made = self.journal.requested(&self.name, request).await?;
+        Ok(made.map(|deployment| deployment.number))
+    }
+
+    async fn refuse(
+        &self,
+        sha: Option<CommitSha>,
+        by: Identity,
+        refusal: Refusal,
+    ) -> Result<Answer, EngineError> {
+        self.ask(Asked::Refuse { sha, by, refusal }).await
+    }
+
+    async fn ask(&self, asked: Asked) -> Result<Answer, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request { asked, reply };
+        self.requests.send(request).await.map_err(|_| EngineError::ShuttingDown)?;
+        answer.await.map_err(|_| EngineError::ShuttingDown)?
+    }
+}

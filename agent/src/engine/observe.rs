@@ -1,0 +1,78 @@
+//! How an environment looks from outside, for whoever asks now. Decides nothing, changes nothing.
+
+use std::{sync::Arc, time::Duration};
+
+use ripcord_core::CommitSha;
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
+
+use crate::ports::{Probe, Runtime, RuntimeHealth, Sample, SourceRepository, TreeState};
+
+/// Many callers at once cost one look.
+const FRESH: Duration = Duration::from_millis(500);
+/// `ripcord status` rather says "not known" than keeps an operator waiting.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Looks at an environment.
+pub struct Observer {
+    source: Arc<dyn SourceRepository>,
+    runtime: Arc<dyn Runtime>,
+    probe: Option<Arc<dyn Probe>>,
+    last: Mutex<Option<(Instant, CommitSha, Observation)>>,
+}
+
+/// What was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// Whether the application answers as it should; `None` when that took too long to find out.
+    pub health: Option<Sample>,
+    /// Whether the files are those of the commit; `None` when that could not be found out.
+    pub tree: Option<TreeState>,
+}
+
+impl Observer {
+    /// An observer of these parts.
+    #[must_use]
+    pub fn new(parts: &super::Parts) -> Self {
+        Self {
+            source: parts.source.clone(),
+            runtime: parts.runtime.clone(),
+            probe: parts.probe.clone(),
+            last: Mutex::new(None),
+        }
+    }
+
+    /// Looks now, or answers what was seen a moment ago.
+    pub async fn look(&self, live: CommitSha) -> Observation {
+        let mut last = self.last.lock().await;
+        if let Some((seen, sha, observation)) = &*last
+            && *sha == live
+            && seen.elapsed() < FRESH
+        {
+            return observation.clone();
+        }
+        let (health, tree) = tokio::join!(
+            timeout(PATIENCE, self.health()),
+            timeout(PATIENCE, self.source.inspect(live))
+        );
+        let observation = Observation { health: health.ok(), tree: tree.ok().and_then(Result::ok) };
+        *last = Some((Instant::now(), live, observation.clone()));
+        observation
+    }
+
+    async fn health(&self) -> Sample {
+        let bad = |detail| Sample { ok: false, status: None, detail };
+        match self.runtime.health().await {
+            Err(failure) => return bad(failure.message),
+            Ok(RuntimeHealth::Bad { detail }) => return bad(detail),
+            Ok(RuntimeHealth::Starting) => return bad("still starting".to_owned()),
+            Ok(RuntimeHealth::Fine) => {}
+        }
+        match &self.probe {
+            Some(probe) => probe.sample().await,
+            None => Sample { ok: true, status: None, detail: String::new() },
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! How long an application may take to become healthy, and how it is asked meanwhile.
+//!
+//! An attempt is a window of `interval`. The first look comes at once; while nothing answers yet
+//! (the application is starting) the next looks follow quickly within the same window, so a fast
+//! application is live in milliseconds. An answer that is wrong ends the attempt.
+
+use std::time::Duration;
+
+use ripcord_core::{Event, Failure, FailureKind, StepDone};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::ports::{Probe, Reporter, Runtime, RuntimeHealth};
+
+/// How health is judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbePlan {
+    /// How many failed attempts are too many.
+    pub attempts: u32,
+    /// From one attempt to the next.
+    pub interval: Duration,
+    /// After the restart, failures do not count for so long.
+    pub grace: Duration,
+    /// How many good attempts in a row make it healthy.
+    pub successes: u32,
+}
+
+/// The pause after the first look that nothing answered; doubles up to [`SLOWEST_LOOK`].
+const QUICKEST_LOOK: Duration = Duration::from_millis(5);
+/// Looks within an attempt are never further apart than this.
+const SLOWEST_LOOK: Duration = Duration::from_millis(250);
+
+enum Look {
+    Good { status: Option<u16> },
+    NoAnswerYet { detail: String },
+    Bad { detail: String },
+}
+
+/// Asks until the application is healthy, or `plan` is used up.
+pub(super) async fn until_healthy(
+    plan: &ProbePlan,
+    runtime: &dyn Runtime,
+    probe: Option<&dyn Probe>,
+    reporter: &Reporter,
+) -> Result<StepDone, Failure> {
+    let grace_ends = Instant::now() + plan.grace;
+    let (mut failed, mut good, mut tries) = (0, 0, 0);
+    loop {
+        tries += 1;
+        let window_ends = Instant::now() + plan.interval;
+        match attempt(runtime, probe, window_ends).await {
+            Ok(status) => {
+                good += 1;
+                if good >= plan.successes {
+                    return Ok(StepDone::Healthy { status, attempts: tries });
+                }
+            }
+            Err(detail) => {
+                good = 0;
+                reporter.tell(Event::ProbeFailed { attempt: tries, detail: detail.clone() }).await;
+                if Instant::now() >= grace_ends {
+                    failed += 1;
+                }
+                if failed >= plan.attempts {
+                    return Err(unhealthy(tries, &detail));
+                }
+            }
+        }
+        sleep_until(window_ends).await;
+    }
+}
+
+fn unhealthy(tries: u32, detail: &str) -> Failure {
+    let tries = if tries == 1 { "1 try".to_owned() } else { format!("{tries} tries") };
+    let message = format!("the application is not healthy after {tries}: {detail}");
+    Failure::new(FailureKind::Unhealthy, message)
+}
+
+/// One attempt: looks until there is an answer, at most until `window_ends`.
+async fn attempt(
+    runtime: &dyn Runtime,
+    probe: Option<&dyn Probe>,
+    window_ends: Instant,
+) -> Result<Option<u16>, String> {
+    let mut pause = QUICKEST_LOOK;
+    loop {
+        match look(runtime, probe).await {
+            Look::Good { status } => return Ok(status),
+            Look::Bad { detail } => return Err(detail),
+            Look::NoAnswerYet { detail } if Instant::now() + pause >= window_ends => {
+                return Err(detail);
+            }
+            Look::NoAnswerYet { .. } => {
+                sleep(pause).await;
+                pause = (pause * 2).min(SLOWEST_LOOK);
+            }
+        }
+    }
+}
+
+async fn look(runtime: &dyn Runtime, probe: Option<&dyn Probe>) -> Look {
+    match runtime.health().await {
+        Ok(RuntimeHealth::Bad { detail }) => return Look::Bad { detail },
+        Ok(RuntimeHealth::Starting) => {
+            return Look::NoAnswerYet { detail: "the container is still starting".to_owned() };
+        }
+        Ok(RuntimeHealth::Fine) => {}
+        Err(failure) => return Look::Bad { detail: failure.message },
+    }
+    let Some(probe) = probe else { return Look::Good { status: None } };
+    let sample = probe.sample().await;
+    match (sample.ok, sample.status) {
+        (true, status) => Look::Good { status },
+        (false, None) => Look::NoAnswerYet { detail: sample.detail },
+        (false, Some(_)) => Look::Bad { detail: sample.detail },
+    }
+}

@@ -1,0 +1,275 @@
+//! The SQL behind the journal. Lives on the journal's own thread; knows rows, decides nothing.
+
+use std::path::Path;
+
+use ripcord_core::{
+    CommitSha, Deployment, DeploymentNumber, Entry, Environment, EnvironmentName, Event, RequestId,
+    Sequence, Timestamp,
+};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, named_params};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+
+use super::{Batch, Chapter, JournalError, Record, schema};
+
+pub(super) struct Store {
+    connection: Connection,
+    announce: watch::Sender<Sequence>,
+}
+
+fn reading(source: rusqlite::Error) -> JournalError {
+    JournalError::Sqlite { doing: "read", source }
+}
+
+fn writing(source: rusqlite::Error) -> JournalError {
+    JournalError::Sqlite { doing: "written", source }
+}
+
+impl Store {
+    pub(super) fn open(
+        path: &Path,
+        announce: watch::Sender<Sequence>,
+    ) -> Result<Self, JournalError> {
+        let opening = |source| JournalError::Sqlite { doing: "opened", source };
+        let mut connection = Connection::open(path).map_err(opening)?;
+        schema::prepare(&mut connection)?;
+        let newest: i64 = connection
+            .query_row("SELECT coalesce(max(sequence), 0) FROM event", [], |row| row.get(0))
+            .map_err(reading)?;
+        announce.send_replace(Sequence(newest.cast_unsigned()));
+        Ok(Self { connection, announce })
+    }
+
+    pub(super) fn append(&mut self, batch: &Batch) -> Result<(), JournalError> {
+        let transaction = self.connection.transaction().map_err(writing)?;
+        for entry in &batch.entries {
+            insert_event(&transaction, batch, entry)?;
+        }
+        let newest = transaction.last_insert_rowid();
+        for deployment in &batch.changed {
+            upsert_deployment(&transaction, &batch.environment, deployment)?;
+        }
+        if let Some(state) = &batch.state {
+            let state = serde_json::to_string(state).map_err(JournalError::Row)?;
+            transaction
+                .prepare_cached(
+                    "INSERT INTO environment (name, state) VALUES (:name, :state)
+                     ON CONFLICT (name) DO UPDATE SET state = excluded.state",
+                )
+                .and_then(|mut upsert| {
+                    upsert.execute(
+                        named_params! { ":name": batch.environment.as_str(), ":state": state },
+                    )
+                })
+                .map_err(writing)?;
+        }
+        transaction.commit().map_err(writing)?;
+        if !batch.entries.is_empty() {
+            self.announce.send_replace(Sequence(newest.cast_unsigned()));
+        }
+        Ok(())
+    }
+
+    pub(super) fn chapter(
+        &self,
+        environment: &EnvironmentName,
+        number: DeploymentNumber,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Option<Chapter>, JournalError> {
+        let Some(deployment) = self.deployment(environment, number)? else { return Ok(None) };
+        let undoing = deployment.undone_by.unwrap_or(number);
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT sequence, at, environment, deployment, data FROM event
+                 WHERE environment = :environment AND deployment IN (:number, :undoing)
+                   AND sequence > :after
+                 ORDER BY sequence LIMIT :limit",
+            )
+            .map_err(reading)?;
+        let parameters = named_params! {
+            ":environment": environment.as_str(),
+            ":number": number.0.cast_signed(),
+            ":undoing": undoing.0.cast_signed(),
+            ":after": after.0.cast_signed(),
+            ":limit": i64::try_from(limit).unwrap_or(i64::MAX),
+        };
+        let rows = statement.query_map(parameters, event_row).map_err(reading)?;
+        let records = rows.map(|row| row.map_err(reading)?.into_record()).collect::<Result<_, _>>()?;
+        Ok(Some(Chapter { deployment, records }))
+    }
+
+    pub(super) fn state(
+        &self,
+        environment: &EnvironmentName,
+    ) -> Result<Option<Environment>, JournalError> {
+        self.one(
+            "SELECT state FROM environment WHERE name = :environment",
+            named_params! { ":environment": environment.as_str() },
+        )
+    }
+
+    pub(super) fn deployment(
+        &self,
+        environment: &EnvironmentName,
+        number: DeploymentNumber,
+    ) -> Result<Option<Deployment>, JournalError> {
+        self.one(
+            "SELECT data FROM deployment WHERE environment = :environment AND number = :number",
+            named_params! {
+                ":environment": environment.as_str(),
+                ":number": number.0.cast_signed(),
+            },
+        )
+    }
+
+    pub(super) fn requested(
+        &self,
+        environment: &EnvironmentName,
+        request: &RequestId,
+    ) -> Result<Option<Deployment>, JournalError> {
+        self.one(
+            "SELECT data FROM deployment
+             WHERE environment = :environment AND request_id = :request
+             ORDER BY number DESC LIMIT 1",
+            named_params! {
+                ":environment": environment.as_str(),
+                ":request": request.as_str(),
+            },
+        )
+    }
+
+    pub(super) fn newest_live_of(
+        &self,
+        environment: &EnvironmentName,
+        sha: CommitSha,
+    ) -> Result<Option<Deployment>, JournalError> {
+        self.one(
+            "SELECT data FROM deployment
+             WHERE environment = :environment AND sha = :sha AND went_live = 1
+             ORDER BY number DESC LIMIT 1",
+            named_params! { ":environment": environment.as_str(), ":sha": sha.to_string() },
+        )
+    }
+
+    pub(super) fn history(
+        &self,
+        environment: &EnvironmentName,
+        limit: usize,
+    ) -> Result<Vec<Deployment>, JournalError> {
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT data FROM deployment WHERE environment = :environment
+                 ORDER BY number DESC LIMIT :limit",
+            )
+            .map_err(reading)?;
+        let parameters = named_params! {
+            ":environment": environment.as_str(),
+            ":limit": i64::try_from(limit).unwrap_or(i64::MAX),
+        };
+        let rows = statement.query_map(parameters, |row| row.get::<_, String>(0));
+        rows.map_err(reading)?.map(|row| parse(&row.map_err(reading)?)).collect()
+    }
+
+    fn one<T: DeserializeOwned>(
+        &self,
+        sql: &str,
+        parameters: &[(&str, &dyn rusqlite::ToSql)],
+    ) -> Result<Option<T>, JournalError> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(reading)?;
+        let row: Option<String> =
+            statement.query_row(parameters, |row| row.get(0)).optional().map_err(reading)?;
+        row.map(|json| parse(&json)).transpose()
+    }
+}
+
+fn parse<T: DeserializeOwned>(json: &str) -> Result<T, JournalError> {
+    serde_json::from_str(json).map_err(JournalError::Row)
+}
+
+fn insert_event(
+    transaction: &Transaction<'_>,
+    batch: &Batch,
+    entry: &Entry,
+) -> Result<(), JournalError> {
+    let data = serde_json::to_string(&entry.event).map_err(JournalError::Row)?;
+    let mut insert = transaction
+        .prepare_cached(
+            "INSERT INTO event (at, environment, deployment, name, data)
+             VALUES (:at, :environment, :deployment, :name, :data)",
+        )
+        .map_err(writing)?;
+    insert
+        .execute(named_params! {
+            ":at": batch.at.0,
+            ":environment": batch.environment.as_str(),
+            ":deployment": entry.deployment.map(|number| number.0.cast_signed()),
+            ":name": entry.event.name(),
+            ":data": data,
+        })
+        .map_err(writing)?;
+    Ok(())
+}
+
+fn upsert_deployment(
+    transaction: &Transaction<'_>,
+    environment: &EnvironmentName,
+    deployment: &Deployment,
+) -> Result<(), JournalError> {
+    let data = serde_json::to_string(deployment).map_err(JournalError::Row)?;
+    let mut upsert = transaction
+        .prepare_cached(
+            "INSERT INTO deployment (environment, number, sha, went_live, request_id, data)
+             VALUES (:environment, :number, :sha, :went_live, :request_id, :data)
+             ON CONFLICT (environment, number) DO UPDATE
+             SET sha = excluded.sha, went_live = excluded.went_live, data = excluded.data",
+        )
+        .map_err(writing)?;
+    upsert
+        .execute(named_params! {
+            ":environment": environment.as_str(),
+            ":number": deployment.number.0.cast_signed(),
+            ":sha": deployment.sha.to_string(),
+            ":went_live": i64::from(deployment.live_at.is_some()),
+            ":request_id": deployment.request_id.as_ref().map(RequestId::as_str),
+            ":data": data,
+        })
+        .map_err(writing)?;
+    Ok(())
+}
+
+struct EventRow {
+    sequence: i64,
+    at: i64,
+    environment: String,
+    deployment: Option<i64>,
+    data: String,
+}
+
+fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
+    Ok(EventRow {
+        sequence: row.get(0)?,
+        at: row.get(1)?,
+        environment: row.get(2)?,
+        deployment: row.get(3)?,
+        data: row.get(4)?,
+    })
+}
+
+impl EventRow {
+    fn into_record(self) -> Result<Record, JournalError> {
+        let event: Event = parse(&self.data)?;
+        let environment = serde_json::Value::String(self.environment);
+        Ok(Record {
+            sequence: Sequence(self.sequence.cast_unsigned()),
+            at: Timestamp(self.at),
+            environment: serde_json::from_value(environment).map_err(JournalError::Row)?,
+            entry: Entry {
+                deployment: self.deployment.map(|number| DeploymentNumber(number.cast_unsigned())),
+                event,
+            },
+        })
+    }
+}

@@ -1,0 +1,158 @@
+//! Lines in batches: encoded once, with an index that lets others take single lines out again
+//! without decoding them.
+
+use std::{ops::Range, sync::Arc};
+
+use bytes::Bytes;
+use prost::encoding::{self, WireType};
+use ripcord_core::DeploymentNumber;
+use ripcord_proto::v1::{LogLine, OutputStream, StreamLogsResponse, stream_logs_response::Item};
+
+use super::{
+    LineFilter,
+    limits::BATCH_BYTES,
+    position::{Key, Mark, Positions},
+};
+use crate::ports::LogRecord;
+
+/// Field numbers of `LogBatch`.
+const LINES: u32 = 1;
+const CURSOR: u32 = 2;
+
+/// Collects lines into the encoding of one `LogBatch`.
+#[derive(Debug, Default)]
+pub struct Batcher {
+    encoded: Vec<u8>,
+}
+
+impl Batcher {
+    /// Adds a line, and says where it is in the batch.
+    pub fn push(&mut self, line: &LogLine) -> Range<usize> {
+        let start = self.encoded.len();
+        encoding::message::encode(LINES, line, &mut self.encoded);
+        start..self.encoded.len()
+    }
+
+    /// Adds a line that is encoded already.
+    fn push_encoded(&mut self, line: &[u8]) {
+        self.encoded.extend_from_slice(line);
+    }
+
+    /// Whether there is no line in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.encoded.is_empty()
+    }
+
+    /// Whether it should be sent now.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.encoded.len() >= BATCH_BYTES
+    }
+
+    /// The batch, which ends at `cursor`; the next line begins a new one.
+    pub fn finish(&mut self, cursor: &str) -> Bytes {
+        encoding::encode_key(CURSOR, WireType::LengthDelimited, &mut self.encoded);
+        encoding::encode_varint(cursor.len() as u64, &mut self.encoded);
+        self.encoded.extend_from_slice(cursor.as_bytes());
+        // Boxed, so that what is kept is no larger than what is counted.
+        std::mem::take(&mut self.encoded).into_boxed_slice().into()
+    }
+}
+
+/// The response that carries this batch.
+#[must_use]
+pub fn response(batch: Bytes) -> StreamLogsResponse {
+    StreamLogsResponse { item: Some(Item::Batch(batch)) }
+}
+
+/// The record as it goes over the wire.
+pub(super) fn wire_line(record: LogRecord, deployment: Option<DeploymentNumber>) -> LogLine {
+    let stream = if record.stderr { OutputStream::Stderr } else { OutputStream::Stdout };
+    LogLine {
+        time_unix_nanos: record.time_unix_nanos,
+        source: record.source.as_ref().to_owned(),
+        deployment: deployment.map_or(0, |number| number.0),
+        stream: stream.into(),
+        line: record.line,
+        marker: record.marker,
+    }
+}
+
+/// A batch of live lines, as all readers share it.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// The encoded `LogBatch`.
+    pub(super) encoded: Bytes,
+    /// Its cursor, also inside `encoded`.
+    pub(super) cursor: String,
+    /// What was seen when it ends.
+    pub(super) end: Arc<Positions>,
+    /// How many lines came before it.
+    pub(super) lines_before: u64,
+    pub(super) lines: Box<[IndexedLine]>,
+}
+
+/// Where a line is in its batch, and what is asked about it.
+#[derive(Debug)]
+pub(super) struct IndexedLine {
+    pub(super) key: Key,
+    pub(super) mark: Mark,
+    time: i64,
+    frame: Range<u32>,
+    text_bytes: u32,
+}
+
+/// `marker = true` follows the text in a frame: its tag and its value.
+const MARKER_BYTES: usize = 2;
+
+impl IndexedLine {
+    pub(super) fn new(key: Key, mark: Mark, line: &LogLine, frame: Range<usize>) -> Self {
+        let small = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
+        Self {
+            key,
+            mark,
+            time: line.time_unix_nanos,
+            frame: small(frame.start)..small(frame.end),
+            text_bytes: small(line.line.len()),
+        }
+    }
+}
+
+impl Batch {
+    /// What it costs to keep.
+    pub(super) fn weight(&self) -> usize {
+        let marks = self.end.marks.len() * size_of::<(Key, Mark)>();
+        let index = self.lines.len() * size_of::<IndexedLine>();
+        size_of::<Self>() + self.encoded.len() + self.cursor.len() + index + marks
+    }
+
+    fn frame(&self, line: &IndexedLine) -> &[u8] {
+        &self.encoded[line.frame.start as usize..line.frame.end as usize]
+    }
+
+    fn text(&self, line: &IndexedLine) -> &str {
+        let after = if line.key.marker { MARKER_BYTES } else { 0 };
+        let end = line.frame.end as usize - after;
+        let text = &self.encoded[end - line.text_bytes as usize..end];
+        std::str::from_utf8(text).unwrap_or_default()
+    }
+
+    pub(super) fn passes(&self, line: &IndexedLine, filter: Option<&LineFilter>) -> bool {
+        let passes = |filter: &LineFilter| {
+            filter.passes(&line.key.source, line.time, line.key.marker, self.text(line))
+        };
+        filter.is_none_or(passes)
+    }
+
+    /// A batch of only these lines of it; nothing when there are none.
+    pub(super) fn only<'a>(
+        &'a self,
+        lines: impl Iterator<Item = &'a IndexedLine>,
+        cursor: impl FnOnce() -> String,
+    ) -> Option<Bytes> {
+        let mut batcher = Batcher::default();
+        lines.for_each(|line| batcher.push_encoded(self.frame(line)));
+        (!batcher.is_empty()).then(|| batcher.finish(&cursor()))
+    }
+}

@@ -1,0 +1,90 @@
+//! From the wire's words to the core's, once: behind this file bad values cannot exist.
+
+use ripcord_core::{
+    CommitSha, DeployRequest, DeploymentNumber, EnvironmentName, Identity, Placement, RequestId,
+    RollbackRequest, limits,
+};
+use ripcord_proto::v1;
+use tonic::{Code, Status};
+
+use super::errors;
+use crate::engine::Towards;
+
+pub(super) fn environment(text: &str) -> Result<EnvironmentName, Status> {
+    text.parse().map_err(|invalid: ripcord_core::InvalidId| errors::invalid(invalid.to_string()))
+}
+
+pub(super) fn sha(text: &str) -> Result<CommitSha, Status> {
+    let invalid = |error: ripcord_core::InvalidId| {
+        errors::refuse(Code::InvalidArgument, "INVALID_SHA", error.to_string())
+    };
+    text.parse().map_err(invalid)
+}
+
+/// A reason, when there is one: at most [`limits::REASON_CHARS`], so that it fits in messages.
+pub(super) fn reason(text: &str) -> Result<Option<String>, Status> {
+    let text = text.trim();
+    if text.chars().count() > limits::REASON_CHARS {
+        let limit = limits::REASON_CHARS;
+        return Err(errors::invalid(format!("a reason has at most {limit} characters")));
+    }
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+/// A reason that has to be there.
+pub(super) fn given_reason(text: &str) -> Result<String, Status> {
+    reason(text)?.ok_or_else(|| errors::invalid("this needs a reason: add --reason"))
+}
+
+fn request_id(text: &str) -> Result<Option<RequestId>, Status> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let invalid = |error: ripcord_core::InvalidId| errors::invalid(error.to_string());
+    text.parse().map(Some).map_err(invalid)
+}
+
+pub(super) fn deploy(message: &v1::DeployRequest, by: Identity) -> Result<DeployRequest, Status> {
+    Ok(DeployRequest {
+        sha: sha(&message.sha)?,
+        by,
+        reason: reason(&message.reason)?,
+        request_id: request_id(&message.request_id)?,
+        redeploy: message.redeploy,
+        allow_older: message.allow_older,
+        override_quarantine: message.override_quarantine,
+    })
+}
+
+pub(super) fn towards(message: &v1::RollbackRequest) -> Result<Towards, Status> {
+    Ok(match &message.to {
+        None => Towards::RollbackPoint,
+        Some(v1::rollback_request::To::Deployment(number)) => {
+            Towards::Deployment(DeploymentNumber(*number))
+        }
+        Some(v1::rollback_request::To::Sha(text)) => Towards::Commit(sha(text)?),
+    })
+}
+
+pub(super) fn rollback(
+    message: &v1::RollbackRequest,
+    by: Identity,
+    to: Option<Placement>,
+) -> Result<RollbackRequest, Status> {
+    Ok(RollbackRequest {
+        to,
+        by,
+        reason: reason(&message.reason)?,
+        request_id: request_id(&message.request_id)?,
+        hold: message.hold,
+    })
+}
+
+/// Whether a person's verdict is good.
+pub(super) fn verdict(value: &str) -> Result<bool, Status> {
+    match value {
+        "success" => Ok(true),
+        "failure" => Ok(false),
+        other => Err(errors::invalid(format!("the verdict {other:?} is neither success nor failure"))),
+    }
+}

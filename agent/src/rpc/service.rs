@@ -1,0 +1,249 @@
+//! The calls of `ripcord.v1.AgentService`: parse, authorize, handle, reply. Owns no work.
+
+use std::{pin::Pin, sync::Arc};
+
+use futures_util::{Stream, StreamExt as _, future::join_all};
+use ripcord_core::{Answer, DeploymentNumber, EnvironmentName, Sequence};
+use ripcord_proto::v1::{self, WaitFor, agent_service_server::AgentService, progress::Item};
+use tonic::{Request, Response, Status};
+
+use super::{
+    access::{self, Access, Authorized, ReadStatus},
+    convert, errors, parse,
+    peer::Peer,
+    plan,
+    progress::{self, ProgressStream, Reading},
+    status, stream_logs,
+};
+use crate::engine::{Engine, EnvironmentHandle};
+
+/// How many deployments `history` lists when the caller does not say, and at most.
+const HISTORY: (usize, usize) = (20, 1000);
+
+/// The service.
+#[derive(Clone)]
+pub struct Service {
+    engine: Engine,
+    access: Arc<Access>,
+    logs: Arc<stream_logs::Logs>,
+}
+
+type Stream_<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+impl Service {
+    /// A service of this engine, for whom `access` lets in.
+    #[must_use]
+    pub fn new(engine: Engine, access: Arc<Access>, logs: Arc<stream_logs::Logs>) -> Self {
+        Self { engine, access, logs }
+    }
+
+    fn environment(&self, name: &EnvironmentName) -> Result<&EnvironmentHandle, Status> {
+        let known = || self.engine.environments().map(|environment| &environment.name);
+        self.engine.environment(name).ok_or_else(|| errors::unknown_environment(name, known()))
+    }
+
+    /// What becomes of an answered request: a stream, or the refusal.
+    fn follow<R: access::Right>(
+        &self,
+        peer: &Peer,
+        environment: &EnvironmentHandle,
+        answer: Answer,
+        wait: WaitFor,
+    ) -> Result<ProgressStream, Status> {
+        let (number, joined) = match answer {
+            Answer::Admitted(number) => (number, false),
+            Answer::Joined(number) => (number, true),
+            Answer::Refused(refusal) => return Err(errors::refused(&refusal)),
+            Answer::Done => return Err(errors::shutting_down()),
+        };
+        let state = environment.state.borrow().clone();
+        let sha = state.open.get(&number).map(|deployment| deployment.sha);
+        let sha = sha.or(state.live.map(|live| live.sha));
+        let admitted = v1::Admitted {
+            environment: environment.name.to_string(),
+            deployment: number.0,
+            sha: sha.map(|sha| sha.to_string()).unwrap_or_default(),
+            joined,
+        };
+        let after = Sequence::default();
+        let environment = environment.clone();
+        let cut = self.access.clone().withdrawn::<R>(peer.clone(), environment.name.clone());
+        let reading = Reading { environment, number, after, wait, admitted: Some(admitted) };
+        Ok(progress::tell(reading, cut))
+    }
+}
+
+#[tonic::async_trait]
+impl AgentService for Service {
+    type DeployStream = Stream_<v1::DeployResponse>;
+    type RollbackStream = Stream_<v1::RollbackResponse>;
+    type WatchStream = Stream_<v1::WatchResponse>;
+    type StreamLogsStream = Stream_<v1::StreamLogsResponse>;
+
+    async fn deploy(
+        &self,
+        request: Request<v1::DeployRequest>,
+    ) -> Result<Response<Self::DeployStream>, Status> {
+        let peer = Peer::of(&request)?;
+        let message = request.into_inner();
+        let name = parse::environment(&message.environment)?;
+        let allowed: Authorized<access::Deploy> = self.access.authorize(&peer, &name)?;
+        let environment = self.environment(&name)?;
+        let asked = parse::deploy(&message, allowed.identity().clone())?;
+        let progress = if message.dry_run {
+            progress::only(Item::Result(plan::deploy(environment, &asked, &message.confirm)?))
+        } else {
+            let answer = environment.deploy(asked, &message.confirm).await;
+            let answer = answer.map_err(errors::engine)?;
+            self.follow::<access::Deploy>(&peer, environment, answer, message.wait())?
+        };
+        let reply = |progress| v1::DeployResponse { progress: Some(progress) };
+        Ok(Response::new(Box::pin(progress.map(move |item| item.map(reply)))))
+    }
+
+    async fn rollback(
+        &self,
+        request: Request<v1::RollbackRequest>,
+    ) -> Result<Response<Self::RollbackStream>, Status> {
+        let peer = Peer::of(&request)?;
+        let message = request.into_inner();
+        let name = parse::environment(&message.environment)?;
+        let allowed: Authorized<access::Rollback> = self.access.authorize(&peer, &name)?;
+        let environment = self.environment(&name)?;
+        let to = environment.resolve(parse::towards(&message)?).await.map_err(errors::engine)?;
+        let asked = parse::rollback(&message, allowed.identity().clone(), to)?;
+        let progress = if message.dry_run {
+            progress::only(Item::Result(plan::rollback(environment, &asked)?))
+        } else {
+            let answer = environment.rollback(asked).await.map_err(errors::engine)?;
+            self.follow::<access::Rollback>(&peer, environment, answer, message.wait())?
+        };
+        let reply = |progress| v1::RollbackResponse { progress: Some(progress) };
+        Ok(Response::new(Box::pin(progress.map(move |item| item.map(reply)))))
+    }
+
+    async fn watch(
+        &self,
+        request: Request<v1::WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let peer = Peer::of(&request)?;
+        let message = request.into_inner();
+        let name = parse::environment(&message.environment)?;
+        let _: Authorized<ReadStatus> = self.access.authorize(&peer, &name)?;
+        let environment = self.environment(&name)?.clone();
+        let newest = environment.state.borrow().last;
+        let number =
+            if message.deployment == 0 { newest } else { DeploymentNumber(message.deployment) };
+        environment.deployment(number).await.map_err(errors::engine)?;
+        let cut = self.access.clone().withdrawn::<ReadStatus>(peer, name);
+        let after = Sequence(message.after_sequence);
+        let wait = message.wait();
+        let reading = Reading { environment, number, after, wait, admitted: None };
+        let reply = |progress| v1::WatchResponse { progress: Some(progress) };
+        let progress = progress::tell(reading, cut);
+        Ok(Response::new(Box::pin(progress.map(move |item| item.map(reply)))))
+    }
+
+    async fn status(
+        &self,
+        request: Request<v1::StatusRequest>,
+    ) -> Result<Response<v1::StatusResponse>, Status> {
+        let peer = Peer::of(&request)?;
+        let mut shown = Vec::new();
+        for text in &request.get_ref().environments {
+            let name = parse::environment(text)?;
+            let _: Authorized<ReadStatus> = self.access.authorize(&peer, &name)?;
+            shown.push(self.environment(&name)?);
+        }
+        if shown.is_empty() {
+            let may_see = |environment: &&EnvironmentHandle| {
+                self.access.authorize::<ReadStatus>(&peer, &environment.name).is_ok()
+            };
+            shown = self.engine.environments().filter(may_see).collect();
+        }
+        let environments = join_all(shown.into_iter().map(status::of)).await;
+        Ok(Response::new(v1::StatusResponse { agent: Some(status::agent()), environments }))
+    }
+
+    async fn history(
+        &self,
+        request: Request<v1::HistoryRequest>,
+    ) -> Result<Response<v1::HistoryResponse>, Status> {
+        let peer = Peer::of(&request)?;
+        let message = request.into_inner();
+        let name = parse::environment(&message.environment)?;
+        let _: Authorized<ReadStatus> = self.access.authorize(&peer, &name)?;
+        let (default, most) = HISTORY;
+        let limit = match message.limit as usize {
+            0 => default,
+            limit => limit.min(most),
+        };
+        let history = self.environment(&name)?.history(limit).await.map_err(errors::engine)?;
+        let deployments = history.iter().map(convert::summary).collect();
+        Ok(Response::new(v1::HistoryResponse { deployments }))
+    }
+
+    async fn stream_logs(
+        &self,
+        request: Request<v1::StreamLogsRequest>,
+    ) -> Result<Response<Self::StreamLogsStream>, Status> {
+        let peer = Peer::of(&request)?;
+        let message = request.into_inner();
+        let name = parse::environment(&message.environment)?;
+        let _: Authorized<access::Logs> = self.access.authorize(&peer, &name)?;
+        let environment = self.environment(&name)?;
+        let lines = self.logs.read(environment, &message).await?;
+        let cut = self.access.clone().withdrawn::<access::Logs>(peer, name);
+        Ok(Response::new(stream_logs::until(lines, cut)))
+    }
+
+    async fn hold(
+        &self,
+        request: Request<v1::HoldRequest>,
+    ) -> Result<Response<v1::HoldResponse>, Status> {
+        let peer = Peer::of(&request)?;
+        let message = request.into_inner();
+        let name = parse::environment(&message.environment)?;
+        let allowed: Authorized<access::Hold> = self.access.authorize(&peer, &name)?;
+        let environment = self.environment(&name)?;
+        let reason = parse::given_reason(&message.reason)?;
+        let held = environment.hold(allowed.identity().clone(), reason).await;
+        held.map_err(errors::engine)?;
+        let hold = environment.state.borrow().hold.as_ref().map(convert::hold);
+        Ok(Response::new(v1::HoldResponse { hold }))
+    }
+
+    async fn resume(
+        &self,
+        request: Request<v1::ResumeRequest>,
+    ) -> Result<Response<v1::ResumeResponse>, Status> {
+        let peer = Peer::of(&request)?;
+        let name = parse::environment(&request.get_ref().environment)?;
+        let allowed: Authorized<access::Hold> = self.access.authorize(&peer, &name)?;
+        let environment = self.environment(&name)?;
+        let was_held = environment.state.borrow().hold.is_some();
+        if was_held {
+            let resumed = environment.resume(allowed.identity().clone()).await;
+            resumed.map_err(errors::engine)?;
+        }
+        Ok(Response::new(v1::ResumeResponse { was_held }))
+    }
+
+    async fn verdict(
+        &self,
+        request: Request<v1::VerdictRequest>,
+    ) -> Result<Response<v1::VerdictResponse>, Status> {
+        let peer = Peer::of(&request)?;
+        let message = request.into_inner();
+        let name = parse::environment(&message.environment)?;
+        let allowed: Authorized<access::Verdict> = self.access.authorize(&peer, &name)?;
+        let environment = self.environment(&name)?;
+        let (sha, good) = (parse::sha(&message.sha)?, parse::verdict(&message.value)?);
+        let reason = parse::given_reason(&message.reason)?;
+        let by = allowed.identity().clone();
+        let recorded = environment.operator_verdict(sha, good, by, reason).await;
+        recorded.map_err(errors::engine)?;
+        let message = format!("recorded: {} is a {} on {name}", sha.short(), message.value);
+        Ok(Response::new(v1::VerdictResponse { message }))
+    }
+}

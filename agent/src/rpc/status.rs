@@ -1,0 +1,67 @@
+//! What `ripcord status` shows of an environment.
+
+use ripcord_core::Phase;
+use ripcord_proto::v1;
+
+use super::convert;
+use crate::{
+    engine::{EnvironmentHandle, Observation},
+    ports::Sample,
+};
+
+/// The agent itself.
+pub(super) fn agent() -> v1::AgentInfo {
+    v1::AgentInfo {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        host: gethostname::gethostname().to_string_lossy().into_owned(),
+    }
+}
+
+/// One environment, looked at now.
+pub(super) async fn of(environment: &EnvironmentHandle) -> v1::EnvironmentStatus {
+    let state = environment.state.borrow().clone();
+    let seen = match state.live {
+        Some(live) => Some(environment.observer.look(live.sha).await),
+        None => None,
+    };
+    let live_deployment = match state.live.and_then(|live| live.deployment) {
+        Some(number) => environment.deployment(number).await.ok(),
+        None => None,
+    };
+    let foremost = state.foremost();
+    // While files are written, the comparison with the live commit says nothing.
+    let mutates = state.active_deployment().is_some_and(|active| active.phase.has_touched());
+    let tree = seen.as_ref().filter(|_| !mutates).and_then(|seen| seen.tree);
+    v1::EnvironmentStatus {
+        name: environment.name.to_string(),
+        title: environment.about.title.clone(),
+        url: environment.about.url.clone().unwrap_or_default(),
+        live: state.live.map(convert::placement),
+        validated: state.newest_validated().map(convert::placement),
+        rollback_point: state.rollback_point().map(convert::placement),
+        phase: foremost.map_or(v1::Phase::Unspecified, phase).into(),
+        active: foremost.map_or(0, |deployment| deployment.number.0),
+        hold: state.hold.as_ref().map(convert::hold),
+        health: seen.and_then(health),
+        exact: tree.map(|tree| tree.exact),
+        untracked: tree.map_or(0, |tree| tree.untracked),
+        stranded: state.stranded.as_ref().map(|it| it.reason.clone()).unwrap_or_default(),
+        unavailable: environment.about.unavailable.clone().unwrap_or_default(),
+        subject: live_deployment.as_ref().and_then(|it| it.subject.clone()).unwrap_or_default(),
+        author: live_deployment.and_then(|it| it.author).unwrap_or_default(),
+    }
+}
+
+/// A rollback that runs is what people want to see, whatever step it is in.
+fn phase(deployment: &ripcord_core::Deployment) -> v1::Phase {
+    if deployment.is_rollback() && deployment.phase != Phase::Ended {
+        v1::Phase::RollingBack
+    } else {
+        convert::phase(deployment.phase)
+    }
+}
+
+fn health(seen: Observation) -> Option<v1::HealthInfo> {
+    let Sample { ok, status, detail } = seen.health?;
+    Some(v1::HealthInfo { ok, status: status.map_or(0, u32::from), detail })
+}

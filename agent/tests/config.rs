@@ -1,0 +1,260 @@
+//! A configuration is refused with its file, its line and what to write instead, or it is right.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::{path::Path, time::Duration};
+
+use proptest::prelude::*;
+use ripcord_agent::config::{
+    Config, EnvironmentConfig, EnvironmentSelector, GitCredentials, IdentityPattern, Monitor,
+    NotifyEvent, RightName, RuntimeConfig, VerdictSource, render_check,
+};
+use ripcord_core::{OnDeadline, VerifyWhen};
+
+const EXAMPLE: &str = include_str!("../packaging/agent.example.toml");
+
+/// A configuration with what is required and nothing else.
+const SMALL: &str = r#"
+listen = "127.0.0.1:0"
+state_dir = "/var/lib/ripcord"
+[tls]
+cert = "/etc/agent.pem"
+key = "/etc/agent.key"
+client_ca = "/etc/ca.pem"
+[environments.lab]
+repository = "/srv/lab"
+url = "http://127.0.0.1:8088/"
+[environments.lab.runtime]
+kind = "process"
+run = ["./serve"]
+"#;
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(Path::new("agent.toml"), text).map_err(|error| error.to_string())
+}
+
+/// What is said about `SMALL` with `more` at its end.
+fn refused(more: &str) -> String {
+    parse(&format!("{SMALL}{more}\n")).expect_err(more)
+}
+
+/// What is said about `SMALL` with `from` replaced by `to`.
+fn refused_with(from: &str, to: &str) -> String {
+    assert!(SMALL.contains(from), "{from}");
+    parse(&SMALL.replace(from, to)).expect_err(to)
+}
+
+fn lab(more: &str) -> EnvironmentConfig {
+    let mut config = parse(&format!("{SMALL}{more}\n")).unwrap();
+    config.environments.remove(&"lab".parse().unwrap()).unwrap()
+}
+
+#[test]
+fn the_example_that_is_shipped_parses_into_what_it_says() {
+    let config = parse(EXAMPLE).unwrap();
+    assert_eq!(config.listen.port(), 7443);
+    assert_eq!(config.tls.crl.as_deref(), Some(Path::new("/etc/ripcord/tls/crl.pem")));
+    assert_eq!(config.access.len(), 3);
+    assert_eq!(config.access[1].allow[&EnvironmentSelector::All].len(), RightName::ALL.len());
+    assert!(config.notify[0].events[&EnvironmentSelector::All].contains(&NotifyEvent::CiFailures));
+    assert_eq!(config.github.as_ref().unwrap().api(), "https://api.github.com/");
+
+    let preprod = &config.environments[&"preprod".parse().unwrap()];
+    let credentials = preprod.repository.as_ref().unwrap().credentials.as_ref();
+    assert!(matches!(credentials, Some(GitCredentials::Password { .. })));
+    assert!(matches!(preprod.health.monitor, Some(Monitor::Cron(_))));
+    assert!(matches!(&preprod.verify.source, VerdictSource::Github(github)
+        if github.workflows == ["ci.yml"] && github.start_delay == Duration::from_secs(30)));
+    assert_eq!(preprod.policy().notice_after_ms, 300_000);
+
+    let prod = &config.environments[&"prod".parse().unwrap()];
+    assert_eq!(prod.confirm.as_deref(), Some("DEPLOY"));
+    assert_eq!((prod.health.attempts, prod.health.grace), (5, Duration::from_secs(90)));
+    assert_eq!(prod.health.url.as_str(), "https://backtothefuturekitchen.lafrance.io/");
+    assert!(prod.policy().hold_after_manual_rollback);
+
+    let lab = &config.environments[&"lab".parse().unwrap()];
+    assert!(matches!(&lab.runtime, RuntimeConfig::Process(process)
+        if process.env["APP_ENV"] == "LAB" && process.cwd == Path::new(".")));
+    assert!(matches!(&lab.verify.source, VerdictSource::Command(command)
+        if command.timeout == Duration::from_secs(600)));
+}
+
+#[test]
+fn what_is_not_said_is_as_the_documentation_promises() {
+    let lab = lab("");
+    let repository = lab.repository.as_ref().unwrap();
+    assert_eq!((repository.remote.as_str(), repository.branch.as_str()), ("origin", "main"));
+    assert_eq!(lab.title, "lab");
+    assert_eq!((lab.health.status, lab.health.attempts, lab.health.successes), (200, 3, 1));
+    assert_eq!(lab.health.interval, Duration::from_secs(10));
+    assert_eq!(lab.health.grace, Duration::ZERO);
+    assert_eq!((lab.verify.when, &lab.verify.source), (VerifyWhen::None, &VerdictSource::Probe));
+    assert_eq!(lab.verify.deadline, Duration::from_secs(3600));
+    assert_eq!(lab.verify.on_deadline, OnDeadline::Rollback);
+    assert_eq!(lab.unavailable(), None);
+}
+
+#[test]
+fn commands_that_verify_are_enough_to_verify_after_the_deployment() {
+    let lab = lab("[environments.lab.verify]\nrun = [[\"./check\", \"lab\"]]");
+    assert_eq!(lab.verify.when, VerifyWhen::After);
+    assert!(matches!(lab.verify.source, VerdictSource::Command(_)));
+}
+
+#[test]
+fn a_misspelt_key_is_refused_with_its_line_and_the_key_that_was_meant() {
+    let message = refused("[environments.lab.health]\ncontans = \"Welcome\"");
+    insta::assert_snapshot!(message, @"agent.toml:15: environments.lab.health.contans: unknown key `contans`; did you mean `contains`?");
+}
+
+#[test]
+fn a_key_like_no_other_is_refused_with_those_that_are_known() {
+    let message = refused("[environments.lab.hooks]\nzzz = 1");
+    insta::assert_snapshot!(message, @"agent.toml:15: environments.lab.hooks.zzz: unknown key `zzz`; known are `pre_restart`, `post_restart`, `timeout`");
+}
+
+#[test]
+fn every_ill_written_value_is_refused_with_its_line() {
+    let cases = [
+        refused("[environments.lab.health]\nstatus = \"200\""),
+        refused("[environments.lab.health]\ninterval = \"10\""),
+        refused("[environments.lab.health]\nmonitor = \"61 * * * *\""),
+        refused("[environments.lab.health]\nurl = \"ftp://x/\""),
+        refused("[environments.lab.verify]\nwhen = \"affter\""),
+        refused("[environments.lab.verify]\nrun = [\"./check\"]"),
+        refused("[environments.Lab2]"),
+        refused("[environments.lab2]"),
+        refused_with("127.0.0.1:0", "localhost"),
+        refused_with("\"/etc/agent.key\"", "\"agent.key\""),
+        refused_with("run = [\"./serve\"]", "run = []"),
+        refused_with("key = ", "k3y = "),
+        refused_with("\"/srv/lab\"", "\"/srv/lab"),
+        refused("[[access]]\nidentity = \"spiffe://lab/op*\"\nallow = {}"),
+        refused("[[access]]\nidentity = \"spiffe://lab/op/a\"\nallow = { lab = [\"depoy\"] }"),
+    ];
+    insta::assert_snapshot!(cases.join("\n"));
+}
+
+#[test]
+fn keys_that_contradict_each_other_are_refused_with_their_lines() {
+    let cases = [
+        refused("[environments.lab.health]\nstatus = 42\nsuccesses = 9"),
+        refused("[environments.lab.verify]\nwhen = \"after\""),
+        refused("[environments.lab.verify]\nsource = \"command\""),
+        refused("[environments.lab.verify]\nsource = \"github\"\nworkflows = [\"ci.yml\"]"),
+        refused("[environments.lab.promote]\nrun = [\"./promote\"]"),
+        refused("[environments.lab.backup]\npaths = []\ndir = \"backups\""),
+        refused("[[access]]\nidentity = \"spiffe://lab/op/a\"\nallow = { lap = [\"deploy\"] }"),
+        refused_with("url = ", "promotes = \"preprod\"\n# url = "),
+        refused_with("repository = \"/srv/lab\"", "branch = \"-main\""),
+        refused_with(
+            "run = [\"./serve\"]",
+            "run = [\"./serve\"]\ncwd = \"../prod\"\nfile = \"/f\"",
+        ),
+        refused_with("kind = \"process\"", "kind = \"container\""),
+        refused_with("repository = ", "git_credentials = { username = \"x\" }\nrepository = "),
+        parse(SMALL.split("[environments").next().unwrap()).unwrap_err(),
+    ];
+    insta::assert_snapshot!(cases.join("\n"));
+}
+
+#[test]
+fn parts_that_this_version_does_not_run_are_named_and_refuse_deployments() {
+    let config = parse(EXAMPLE).unwrap();
+    let sentences: Vec<String> =
+        config.environments.values().filter_map(EnvironmentConfig::unavailable).collect();
+    assert_eq!(sentences.len(), 2, "{sentences:?}");
+    assert!(sentences[0].contains("`verify.source = \"github\"`"), "{sentences:?}");
+    assert!(sentences[1].contains("`promotes`"), "{sentences:?}");
+    assert!(config.not_yet().iter().any(|part| part.contains("[[notify]]")));
+}
+
+#[test]
+fn check_config_says_what_is_served_what_has_no_effect_and_what_is_missing() {
+    let config = parse(&EXAMPLE.replace("/var/app-state/", "/nowhere/")).unwrap();
+    insta::assert_snapshot!(render_check(&config, &config.check_files()));
+}
+
+#[test]
+fn check_config_has_no_complaint_about_files_that_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    for name in ["agent.pem", "agent.key", "ca.pem"] {
+        std::fs::write(path(name), "x").unwrap();
+    }
+    let text = SMALL
+        .replace("/etc/", &path(""))
+        .replace("/var/lib/ripcord", &path("state/of/agent"))
+        .replace("/srv/lab", &path(""));
+    let config = parse(&text).unwrap();
+    assert_eq!(config.check_files(), []);
+    let report = render_check(&config, &[]);
+    assert!(report.contains("lab ok:") && report.ends_with("can be used\n"), "{report}");
+    assert!(report.contains("no [[access]] rule"), "{report}");
+}
+
+#[test]
+fn a_secret_is_read_without_its_line_end_and_an_empty_one_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token");
+    std::fs::write(&path, "abc\n").unwrap();
+    let secret = ripcord_agent::config::SecretFile::try_from(path.clone()).unwrap();
+    assert_eq!(secrecy::ExposeSecret::expose_secret(&secret.read().unwrap()), "abc");
+    std::fs::write(&path, "\n").unwrap();
+    assert!(secret.read().is_err());
+}
+
+#[test]
+fn a_missing_file_is_told_with_its_name() {
+    let error = Config::load(Path::new("/nowhere/agent.toml")).unwrap_err().to_string();
+    assert!(error.starts_with("/nowhere/agent.toml: cannot be read"), "{error}");
+}
+
+#[test]
+fn an_address_never_carries_a_password() {
+    let message = refused("[environments.lab.health]\nurl = \"http://me:hunter2@x/\"");
+    assert!(!message.contains("hunter2"), "{message}");
+}
+
+#[test]
+fn a_pattern_speaks_of_whole_segments_and_never_of_everybody() {
+    let pattern = |text: &str| IdentityPattern::try_from(text.to_owned());
+    let operators = pattern("spiffe://lab/operator/*").unwrap();
+    assert!(operators.matches(&"spiffe://lab/operator/ann".parse().unwrap()));
+    assert!(!operators.matches(&"spiffe://lab/operators/ann".parse().unwrap()));
+    assert!(!operators.matches(&"spiffe://lab2/operator/ann".parse().unwrap()));
+    for text in [
+        "*",
+        "spiffe://*",
+        "spiffe://lab*",
+        "spiffe://lab/*/ann",
+        "spiffe://lab/operator*",
+        "spiffe://lab/operator/**",
+        "spiffe://Lab/*",
+        "ripcord",
+        "",
+    ] {
+        assert!(pattern(text).is_err(), "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_parser_panic(text in "\\PC{0,200}") {
+        let _ = parse(&text);
+    }
+
+    #[test]
+    fn no_slip_of_the_pen_in_a_good_file_makes_the_parser_panic(
+        at in 0..EXAMPLE.len(), gone in 0..12usize, new in "[\\[\\]\"={}.a-z0-9é\n]{0,6}",
+    ) {
+        let start = (0..=at).rev().find(|i| EXAMPLE.is_char_boundary(*i)).unwrap();
+        let end = (start + gone..=EXAMPLE.len()).find(|i| EXAMPLE.is_char_boundary(*i));
+        let rest = end.map_or("", |end| &EXAMPLE[end..]);
+        let text = format!("{}{new}{rest}", &EXAMPLE[..start]);
+        if let Err(message) = parse(&text) {
+            prop_assert!(message.starts_with("agent.toml:"), "{}", message);
+        }
+    }
+}

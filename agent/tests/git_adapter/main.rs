@@ -1,0 +1,12 @@
+//! The promises of the git adapter, against repositories that git itself makes and judges.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod crash;
+mod fetch;
+mod histories;
+mod http;
+mod keep;
+mod refuse;
+mod reset;
+mod ssh;
+mod support;

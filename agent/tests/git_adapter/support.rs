@@ -1,0 +1,236 @@
+//! An upstream repository, a folder to commit in, and a deployed clone; all made by git itself.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use ripcord_agent::{
+    adapters::git::{GitRepository, Settings, http_client},
+    ports::{Reporter, SourceRepository},
+};
+use ripcord_core::{CommitSha, DeploymentNumber, Failure, effect::TreeReport};
+
+/// Runs git and answers its output; fails the test when git fails.
+pub fn git(folder: &Path, arguments: &[&str]) -> String {
+    let output = git_command(folder, arguments).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "git {arguments:?}: {text} {complaint}");
+    text
+}
+
+pub fn git_command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("git");
+    command.current_dir(folder).args(arguments);
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+    for (name, value) in [("NAME", "Ada Lovelace"), ("EMAIL", "ada@example.org")] {
+        command.env(format!("GIT_AUTHOR_{name}"), value);
+        command.env(format!("GIT_COMMITTER_{name}"), value);
+    }
+    command
+}
+
+pub struct Scene {
+    pub dir: tempfile::TempDir,
+}
+
+impl Scene {
+    /// An upstream with one commit, cloned to `site`.
+    pub fn new() -> Self {
+        let scene = Self { dir: tempfile::tempdir().unwrap() };
+        let root = scene.dir.path();
+        git(root, &["init", "--quiet", "--bare", "--initial-branch=main", "upstream.git"]);
+        git(root, &["init", "--quiet", "--initial-branch=main", "work"]);
+        git(&scene.work(), &["remote", "add", "origin", "../upstream.git"]);
+        scene.write("readme.txt", "one\n");
+        scene.commit("first commit");
+        git(root, &["clone", "--quiet", "upstream.git", "site"]);
+        scene
+    }
+
+    pub fn work(&self) -> PathBuf {
+        self.dir.path().join("work")
+    }
+
+    pub fn site(&self) -> PathBuf {
+        self.dir.path().join("site")
+    }
+
+    pub fn upstream(&self) -> PathBuf {
+        self.dir.path().join("upstream.git")
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    /// Writes a file to be committed.
+    pub fn write(&self, path: &str, content: impl AsRef<[u8]>) {
+        put(&self.work(), path, content);
+    }
+
+    pub fn link(&self, path: &str, target: &str) {
+        let place = self.work().join(path);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        let _ = fs::remove_file(&place);
+        symlink(target, place).unwrap();
+    }
+
+    pub fn executable(&self, path: &str, yes: bool) {
+        let mode = if yes { 0o755 } else { 0o644 };
+        fs::set_permissions(self.work().join(path), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    pub fn remove(&self, path: &str) {
+        let place = self.work().join(path);
+        if place.is_dir() { fs::remove_dir_all(place) } else { fs::remove_file(place) }.unwrap();
+    }
+
+    /// Commits everything and pushes it to main.
+    pub fn commit(&self, subject: &str) -> CommitSha {
+        let sha = self.commit_unpushed(subject);
+        git(&self.work(), &["push", "--quiet", "--force", "origin", "HEAD:main"]);
+        sha
+    }
+
+    pub fn commit_unpushed(&self, subject: &str) -> CommitSha {
+        git(&self.work(), &["add", "--all"]);
+        git(&self.work(), &["commit", "--quiet", "--allow-empty", "--message", subject]);
+        self.work_head()
+    }
+
+    pub fn work_head(&self) -> CommitSha {
+        sha(&git(&self.work(), &["rev-parse", "HEAD"]))
+    }
+
+    pub fn settings(&self) -> Settings {
+        Settings {
+            environment: "preprod".parse().unwrap(),
+            path: self.site(),
+            remote: "origin".to_owned(),
+            branch: "main".to_owned(),
+            credentials: None,
+            state_dir: self.state(),
+            fetch_timeout: Duration::from_secs(20),
+            http: Some(http_client::build(None).unwrap()),
+            ssh_program: "ssh".into(),
+        }
+    }
+
+    pub fn open(&self) -> GitRepository {
+        GitRepository::open(self.settings()).unwrap()
+    }
+
+    /// What git says of the deployed tree.
+    pub fn status(&self) -> String {
+        git(&self.site(), &["status", "--porcelain"])
+    }
+
+    pub fn head(&self) -> CommitSha {
+        sha(&git(&self.site(), &["rev-parse", "HEAD"]))
+    }
+
+    /// Git itself agrees, without trusting its own cache, that the tree is that of `commit`.
+    pub fn assert_exact(&self, commit: CommitSha) {
+        assert_eq!(self.head(), commit);
+        git(&self.site(), &["update-index", "--really-refresh", "-q"]);
+        assert_eq!(git(&self.site(), &["diff", "--stat", &commit.to_string()]), "");
+        assert_eq!(git(&self.site(), &["diff", "--cached", "--stat"]), "");
+        assert_eq!(self.listing(&self.site()), wanted_listing(&self.work(), commit));
+    }
+
+    /// The same for a commit that only the deployed clone has.
+    pub fn assert_exact_in_site(&self, commit: CommitSha) {
+        assert_eq!(self.head(), commit);
+        assert_eq!(self.listing(&self.site()), wanted_listing(&self.site(), commit));
+    }
+
+    /// Mode, content id and path of every tracked file as it is on disk.
+    pub fn listing(&self, folder: &Path) -> Vec<String> {
+        let paths = git(folder, &["-c", "core.quotePath=false", "ls-files"]);
+        let mut lines: Vec<_> = paths.lines().map(|path| disk_line(folder, path)).collect();
+        lines.sort();
+        lines
+    }
+
+    /// The file of the deployed tree.
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.site().join(path)).unwrap()
+    }
+
+    pub fn put(&self, path: &str, content: impl AsRef<[u8]>) {
+        put(&self.site(), path, content);
+    }
+
+    /// What is in the only save of local modifications.
+    pub fn only_save(&self) -> PathBuf {
+        let saves = self.saves();
+        assert_eq!(saves.len(), 1, "{saves:?}");
+        saves[0].clone()
+    }
+
+    pub fn saves(&self) -> Vec<PathBuf> {
+        let folder = fs::read_dir(self.state().join("saved/preprod"));
+        folder.into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
+    }
+}
+
+fn wanted_listing(folder: &Path, commit: CommitSha) -> Vec<String> {
+    let tree = ["-c", "core.quotePath=false", "ls-tree", "-r", &commit.to_string()];
+    let mut lines: Vec<_> = git(folder, &tree).lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+/// The line that `git ls-tree` prints of a file, made from what is on disk.
+fn disk_line(folder: &Path, path: &str) -> String {
+    let place = folder.join(path);
+    let metadata = place.symlink_metadata().unwrap();
+    let (mode, content) = if metadata.is_symlink() {
+        ("120000", fs::read_link(&place).unwrap().into_os_string().into_encoded_bytes())
+    } else if metadata.permissions().mode() & 0o100 == 0 {
+        ("100644", fs::read(&place).unwrap())
+    } else {
+        ("100755", fs::read(&place).unwrap())
+    };
+    let id = git2::Oid::hash_object(git2::ObjectType::Blob, &content).unwrap();
+    format!("{mode} blob {id}\t{path}")
+}
+
+fn put(folder: &Path, path: &str, content: impl AsRef<[u8]>) {
+    let place = folder.join(path);
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    fs::write(place, content).unwrap();
+}
+
+pub fn sha(text: &str) -> CommitSha {
+    text.parse().unwrap()
+}
+
+/// A reporter that nobody listens to.
+pub fn nobody() -> Reporter {
+    Reporter::channel(1).0
+}
+
+pub async fn prepare(repository: &GitRepository, sha: CommitSha) -> Result<(), Failure> {
+    repository.prepare(sha, None, &nobody()).await.map(drop)
+}
+
+pub async fn reset(
+    repository: &GitRepository,
+    number: u64,
+    sha: CommitSha,
+) -> Result<TreeReport, Failure> {
+    repository.reset(DeploymentNumber(number), sha, &nobody()).await
+}
+
+/// Prepares and resets, as a deployment does.
+pub async fn deploy(scene: &Scene, number: u64, sha: CommitSha) -> TreeReport {
+    let repository = scene.open();
+    prepare(&repository, sha).await.unwrap();
+    reset(&repository, number, sha).await.unwrap()
+}
