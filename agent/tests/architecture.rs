@@ -45,8 +45,8 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     ("proto/src", &["ripcord_core", "ripcord_agent"], "the wire contract depends on nobody"),
 ];
 
-/// Adapters that may use a sibling: running a child process under a deadline is one shared thing.
-const SIBLINGS: &[(&str, &str)] = &[("compose", "command"), ("process", "command")];
+/// What adapters share: running a child process, its group and its lines under a deadline.
+const SHARED: &[&str] = &["command", "group", "lines"];
 
 /// What may be imported by the core, which has no I/O, no async and no clock.
 const CORE_ROOTS: &[&str] =
@@ -194,8 +194,8 @@ fn adapters_do_not_know_each_other() {
         for path in source.imports() {
             let Some(inside) = path.strip_prefix("crate::adapters::") else { continue };
             let sibling = inside.split("::").next().unwrap_or_default();
-            let allowed = sibling.is_empty() || SIBLINGS.contains(&(own.as_str(), sibling));
-            if !own.is_empty() && sibling != own && !allowed {
+            let allowed = sibling.is_empty() || sibling == own || SHARED.contains(&sibling);
+            if !own.is_empty() && !allowed {
                 faults.push(format!(
                     "{} imports the adapter `{sibling}`:\n  move what both need to a file of its \
                      own outside adapters/, or let main.rs hand one to the other through a port",
