@@ -153,7 +153,7 @@ fn joins(environment: &Environment, request: &DeployRequest) -> Option<Deploymen
 /// What becomes of a request to roll back, and where it would lead.
 ///
 /// # Errors
-/// The refusal, when there is nothing to go back to.
+/// The refusal, when there is nothing to go back to, or the target is quarantined.
 pub fn admit_rollback(
     environment: &Environment,
     request: &RollbackRequest,
@@ -162,6 +162,9 @@ pub fn admit_rollback(
         Some(target) => target,
         None => environment.manual_rollback_target().ok_or(Refusal::NoRollbackPoint)?,
     };
+    if let Some(quarantine) = environment.quarantined.get(&target.sha) {
+        return Err(Refusal::Quarantined { sha: target.sha, why: quarantine.reason.clone() });
+    }
     let same_request = |deployment: &&Deployment| {
         request.request_id.is_some() && deployment.request_id == request.request_id
     };

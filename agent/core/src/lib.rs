@@ -10,6 +10,7 @@ pub mod effect;
 pub mod environment;
 pub mod event;
 pub mod failure;
+mod fold;
 pub mod ids;
 pub mod lifecycle;
 pub mod limits;
@@ -19,6 +20,7 @@ pub mod request;
 mod rollback;
 mod transition;
 pub mod verdict;
+mod watch_clock;
 
 pub use admission::{Admission, Refusal};
 pub use effect::{Effect, Step, StepDone, Watch};

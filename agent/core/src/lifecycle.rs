@@ -181,6 +181,12 @@ pub struct Deployment {
     pub watching_since: Option<Timestamp>,
     /// When the verdict became `cancelled`.
     pub cancelled_at: Option<Timestamp>,
+    /// Since when the source of verdicts cannot be asked.
+    pub unknown_since: Option<Timestamp>,
+    /// Milliseconds for which it could not be asked before; they do not count against the deadline.
+    pub unknown_ms: u64,
+    /// When the agent last started again in the middle of watching.
+    pub resumed_at: Option<Timestamp>,
     /// Whether people were told that the verdict takes long.
     pub notice_given: bool,
     /// When it ended.

@@ -25,6 +25,10 @@ pub const FLAPPING_ROLLBACKS: usize = 3;
 /// One hour.
 pub const FLAPPING_WINDOW_MS: u64 = 60 * 60 * 1000;
 
+/// After a start of the agent a verdict has this long to be looked at before a deadline acts: the
+/// first look comes after 30 s by default, and a source may need a retry.
+pub const LOOK_AFTER_START_MS: u64 = 2 * 60 * 1000;
+
 /// How many superseded deployments keep listening to their CI; older ones are let go.
 pub const SUPERSEDED_LISTENING: usize = 16;
 

@@ -19,8 +19,8 @@ impl Environment {
     /// rollback point is what runs.
     #[must_use]
     pub(crate) fn manual_rollback_target(&self) -> Option<Placement> {
-        let live: Vec<CommitSha> = self.live.iter().map(|live| live.sha).collect();
-        self.newest_target_except(&live)
+        let left: Vec<CommitSha> = self.in_place().iter().map(|left| left.sha).collect();
+        self.newest_target_except(&left)
     }
 
     /// Where an automatic rollback of `deployment` leads.

@@ -1,0 +1,38 @@
+//! Where the agent goes on after it was stopped in the middle of a step.
+
+use super::{Answer, Draft};
+use crate::{
+    event::Event,
+    lifecycle::{Deployment, Phase},
+};
+
+impl Draft<'_> {
+    /// A crash leaves a tree and an application in an unknown state: both are made anew. Whoever
+    /// waits for a verdict goes on waiting.
+    pub(super) fn agent_started(&mut self) -> Answer {
+        let interrupted =
+            self.state.active_deployment().map(|active| (active.number, active.phase));
+        if let Some((number, phase)) = interrupted {
+            self.push(number, Event::Recovered { phase: goes_on_from(phase) });
+        }
+        let watching = |deployment: &&Deployment| deployment.phase == Phase::Watching;
+        let watched: Vec<_> = self.state.open.values().filter(watching).map(|d| d.number).collect();
+        for number in watched {
+            self.push(number, Event::Recovered { phase: Phase::Watching });
+        }
+        Answer::Done
+    }
+}
+
+fn goes_on_from(interrupted: Phase) -> Phase {
+    match interrupted {
+        Phase::Restarting | Phase::Probing => Phase::Resetting,
+        Phase::Queued
+        | Phase::Preparing
+        | Phase::Gating
+        | Phase::Resetting
+        | Phase::Watching
+        | Phase::RollingBack
+        | Phase::Ended => interrupted,
+    }
+}

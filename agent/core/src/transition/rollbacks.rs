@@ -1,0 +1,94 @@
+//! Going back: how a rollback is ordered, how it ends, and what becomes of what it undoes.
+
+use super::Draft;
+use crate::{
+    event::Event,
+    ids::{DeploymentNumber, Identity},
+    lifecycle::{Deployment, Kind, Outcome, Phase},
+    limits,
+};
+
+impl Draft<'_> {
+    pub(super) fn order_rollback(&mut self, deployment: &Deployment, reason: &str) {
+        let Some(target) = self.state.automatic_rollback_target(deployment) else {
+            let note = format!("{reason}; there is nothing to roll back to");
+            return self.end(deployment.number, Outcome::Stranded, Some(note));
+        };
+        let number = self.state.last.next();
+        let kind = Kind::Rollback { undoes: Some(deployment.number), automatic: true, hold: false };
+        let admitted = Event::Admitted {
+            kind,
+            sha: target.sha,
+            by: Identity::agent(),
+            reason: Some(reason.to_owned()),
+            request_id: None,
+            previous: Some(deployment.placement()),
+        };
+        self.push(number, admitted);
+        self.push(deployment.number, Event::UndoneBy { rollback: number });
+        self.enter(number, Phase::Resetting);
+    }
+
+    pub(super) fn rollback_went_live(&mut self, rollback: &Deployment) {
+        let number = rollback.number;
+        if self.state.was_validated(rollback.sha) && rollback.condemned.is_none() {
+            self.push(number, Event::Validated);
+            self.end(number, Outcome::Validated, None);
+        } else {
+            let note = "not validated: this is what ran before".to_owned();
+            self.end(number, Outcome::Live, Some(note));
+        }
+        for undone in self.undone_by(number) {
+            let was_live = undone.live_at.is_some();
+            let outcome = if was_live { Outcome::RolledBack } else { Outcome::Failed };
+            self.end(undone.number, outcome, None);
+        }
+        self.hold_after(rollback);
+    }
+
+    /// Going back to what runs touches nothing.
+    pub(super) fn end_where_it_is(&mut self, rollback: &Deployment) {
+        let validated = self.state.was_validated(rollback.sha);
+        let outcome = if validated { Outcome::Validated } else { Outcome::Live };
+        self.end(rollback.number, outcome, Some(format!("{} runs already", rollback.sha.short())));
+        self.hold_after(rollback);
+    }
+
+    pub(super) fn undone_by(&self, rollback: DeploymentNumber) -> Vec<Deployment> {
+        let is_undone = |other: &&Deployment| other.undone_by == Some(rollback);
+        self.state.open.values().filter(is_undone).cloned().collect()
+    }
+
+    fn hold_after(&mut self, rollback: &Deployment) {
+        let Kind::Rollback { automatic, hold, .. } = rollback.kind else { return };
+        if hold {
+            let reason = format!("after rollback {}", rollback.number);
+            self.push(None, Event::Held { by: rollback.by.clone(), reason });
+        }
+        let flapping = self.state.automatic_rollbacks.len() >= limits::FLAPPING_ROLLBACKS;
+        if automatic && flapping && self.state.hold.is_none() {
+            let reason = "flapping: three automatic rollbacks within an hour".to_owned();
+            self.push(None, Event::Held { by: Identity::agent(), reason });
+        }
+    }
+
+    /// Goes on with the next older target, when there is one to try.
+    pub(super) fn retarget(&mut self, rollback: &Deployment) -> bool {
+        let Some(older) = self.state.older_target(rollback) else { return false };
+        self.push(rollback.number, Event::Retargeted { sha: older.sha });
+        self.enter(rollback.number, Phase::Resetting);
+        true
+    }
+
+    pub(super) fn rollback_failed(&mut self, rollback: &Deployment) {
+        let number = rollback.number;
+        if self.retarget(rollback) {
+            return;
+        }
+        for undone in self.undone_by(number) {
+            let note = format!("rollback {number} failed");
+            self.end(undone.number, Outcome::Stranded, Some(note));
+        }
+        self.end(number, Outcome::Stranded, None);
+    }
+}

@@ -1,0 +1,119 @@
+//! What a verdict means: for what is live, for what waits at the gate, and for what is gone.
+
+use super::{Answer, Draft, UnexpectedInput};
+use crate::{
+    event::Event,
+    ids::DeploymentNumber,
+    lifecycle::{Deployment, Outcome, Phase, Placement},
+    verdict::{Verdict, VerdictReport},
+};
+
+impl Draft<'_> {
+    pub(super) fn verdict(
+        &mut self,
+        number: DeploymentNumber,
+        report: VerdictReport,
+    ) -> Result<Answer, UnexpectedInput> {
+        let awaited = self.state.watches().any(|watch| watch.deployment == number);
+        let deployment = self.state.open.get(&number).filter(|_| awaited);
+        let deployment = deployment.cloned().ok_or(UnexpectedInput { deployment: number })?;
+        let news = deployment.verdict.as_ref() != Some(&report);
+        let worth_telling = deployment.verdict.is_some() || report.value != Verdict::Pending;
+        if news && worth_telling {
+            let value = report.value;
+            let why = red_reason(&report);
+            self.push(number, Event::VerdictReceived { report, by: None, reason: None });
+            match value {
+                Verdict::Success => self.verdict_is_good(deployment.placement()),
+                Verdict::Failure => self.source_says_bad(&deployment, why),
+                Verdict::Pending | Verdict::Cancelled | Verdict::NoRun | Verdict::Unknown => {}
+            }
+            self.stop_listening(&deployment, value);
+        }
+        Ok(Answer::Done)
+    }
+
+    /// A superseded deployment has heard what it listened for.
+    fn stop_listening(&mut self, deployment: &Deployment, value: Verdict) {
+        let decided = matches!(value, Verdict::Success | Verdict::Failure);
+        if decided && deployment.phase == Phase::Ended {
+            self.push(deployment.number, Event::ListeningEnded);
+        }
+    }
+
+    pub(super) fn verdict_is_good(&mut self, on: Placement) {
+        if self.state.quarantined.contains_key(&on.sha) {
+            self.push(None, Event::QuarantineLifted { sha: on.sha });
+        }
+        match self.phase_of(on.deployment) {
+            Some((number, Phase::Gating)) => self.touch(number),
+            Some((_, Phase::Watching)) => self.validate(on),
+            Some(_) | None => self.remember_validated(on),
+        }
+    }
+
+    fn phase_of(&self, number: Option<DeploymentNumber>) -> Option<(DeploymentNumber, Phase)> {
+        let deployment = self.state.open.get(&number?)?;
+        Some((deployment.number, deployment.phase))
+    }
+
+    /// Ends a healthy deployment as validated.
+    pub(super) fn validate(&mut self, on: Placement) {
+        self.remember_validated(on);
+        if let Some(number) = on.deployment {
+            self.end(number, Outcome::Validated, None);
+        }
+    }
+
+    /// Only what was healthy here counts, and only if nothing newer is validated already.
+    fn remember_validated(&mut self, on: Placement) {
+        let is_live = self.state.live.is_some_and(|live| live.deployment == on.deployment);
+        let open = on.deployment.and_then(|number| self.state.open.get(&number));
+        let was_healthy = is_live || open.is_some_and(|deployment| deployment.live_at.is_some());
+        let newest = self.state.newest_validated().and_then(|newest| newest.deployment);
+        if was_healthy && on.deployment > newest {
+            self.push(on.deployment, Event::Validated);
+        }
+    }
+
+    /// After validation a later red only alerts.
+    fn source_says_bad(&mut self, deployment: &Deployment, why: String) {
+        let validated = self.state.was_validated(deployment.sha);
+        if validated && deployment.phase == Phase::Watching {
+            return self.stay_live(deployment.number, &why);
+        }
+        if !validated {
+            self.push(None, Event::Quarantined { sha: deployment.sha, reason: why.clone() });
+        }
+        self.condemn(deployment, why);
+    }
+
+    /// Ends a live deployment whose commit was validated before.
+    pub(super) fn stay_live(&mut self, number: DeploymentNumber, why: &str) {
+        let note = format!("{why}; it stays live, because it was validated before");
+        self.end(number, Outcome::Live, Some(note));
+    }
+
+    /// What a bad verdict means for an open deployment: what waits ends, what runs is undone at its
+    /// next seam, and what is gone already stays as it is.
+    pub(super) fn condemn(&mut self, deployment: &Deployment, why: String) {
+        match deployment.phase {
+            Phase::Queued | Phase::Gating => {
+                self.end(deployment.number, Outcome::Failed, Some(why));
+            }
+            Phase::Preparing
+            | Phase::Resetting
+            | Phase::Restarting
+            | Phase::Probing
+            | Phase::Watching => self.push(deployment.number, Event::Condemned { reason: why }),
+            Phase::RollingBack | Phase::Ended => {}
+        }
+    }
+}
+
+fn red_reason(report: &VerdictReport) -> String {
+    if report.jobs.is_empty() {
+        return "CI failed".to_owned();
+    }
+    format!("CI failed: {}", report.jobs.join(", "))
+}

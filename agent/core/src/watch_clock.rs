@@ -1,0 +1,39 @@
+//! When a verdict has been awaited for long enough. The one place that knows, so that what asks for
+//! a tick and what a tick does never differ.
+
+use crate::{
+    ids::Timestamp,
+    lifecycle::{Deployment, Phase},
+    limits,
+    policy::Policy,
+};
+
+impl Deployment {
+    /// When people are to be told that the verdict takes long.
+    pub(crate) fn notice_due(&self, policy: &Policy) -> Option<Timestamp> {
+        let since = self.watching_since?;
+        let is_open = !self.notice_given && self.phase != Phase::Ended;
+        is_open.then(|| since.plus(policy.notice_after_ms))
+    }
+
+    /// When a cancelled verdict has waited for something newer long enough.
+    pub(crate) fn grace_due(&self, policy: &Policy) -> Option<Timestamp> {
+        let cancelled_at = self.cancelled_at.filter(|_| self.phase != Phase::Ended)?;
+        Some(self.not_right_after_start(cancelled_at.plus(policy.cancelled_grace_ms)))
+    }
+
+    /// When waiting ends. Never while the source of verdicts cannot be asked: its outage is not
+    /// the deployment's fault.
+    pub(crate) fn deadline_due(&self, policy: &Policy) -> Option<Timestamp> {
+        let since = self.watching_since?;
+        let budget = policy.deadline_ms.saturating_add(self.unknown_ms);
+        let due = self.not_right_after_start(since.plus(budget));
+        self.unknown_since.is_none().then_some(due)
+    }
+
+    /// A verdict that came while the agent was down is looked at before anybody gives up on it.
+    fn not_right_after_start(&self, due: Timestamp) -> Timestamp {
+        let earliest = self.resumed_at.map(|at| at.plus(limits::LOOK_AFTER_START_MS));
+        earliest.map_or(due, |earliest| due.max(earliest))
+    }
+}

@@ -1,0 +1,144 @@
+//! Every order of two overlapping deployments, one rollback, every verdict, two failing steps and a
+//! crash: not a sample, all of them.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod model;
+
+use std::collections::{HashSet, VecDeque};
+
+use model::{deploy_of, rollback_to, sha};
+use ripcord_core::{
+    CommitSha, Environment, Event, Failure, FailureKind, Input, Outcome, Phase, Policy, Step,
+    StepDone, Timestamp, Verdict, VerdictReport,
+};
+
+const NOW: Timestamp = Timestamp(1_000_000);
+const BASELINE: u8 = 9;
+
+/// Where a history stands, and what may still happen in it.
+#[derive(Clone)]
+struct Node {
+    environment: Environment,
+    runs: Option<CommitSha>,
+    deploys: Vec<u8>,
+    rollbacks: u8,
+    crashes: u8,
+    failures: u8,
+}
+
+impl Node {
+    fn key(&self) -> String {
+        let state = serde_json::to_string(&self.environment).unwrap();
+        let left = (&self.deploys, self.rollbacks, self.crashes, self.failures);
+        format!("{state}{:?}{left:?}", self.runs)
+    }
+
+    /// The node after `input`, which must be expected; promises about one decision are held here.
+    fn after(&self, input: Input) -> Self {
+        let decision = self.environment.on(input, &Policy::default(), NOW).unwrap();
+        let mut folded = self.environment.clone();
+        for entry in &decision.entries {
+            let healthy = |environment: &Environment| environment.live.map(|live| live.sha);
+            if matches!(entry.event, Event::Ended { outcome: Outcome::RolledBack, .. }) {
+                assert_eq!(healthy(&folded), self.runs, "rolled back means healthy again");
+            }
+            folded.apply(entry, NOW);
+        }
+        assert_eq!(folded, decision.environment, "the state is the fold of the journal");
+        Self { environment: decision.environment, ..self.clone() }
+    }
+
+    fn next(&self) -> Vec<Self> {
+        let mut all = Vec::new();
+        for (at, of) in self.deploys.iter().enumerate() {
+            let mut next = self.after(Input::Deploy(deploy_of(sha(*of))));
+            next.deploys.remove(at);
+            all.push(next);
+        }
+        if self.rollbacks > 0 {
+            let rollbacks = self.rollbacks - 1;
+            all.push(Self { rollbacks, ..self.after(Input::Rollback(rollback_to(None))) });
+        }
+        if self.crashes > 0 {
+            let runs = if self.touching() { None } else { self.runs };
+            let crashed = Self { runs, crashes: self.crashes - 1, ..self.clone() };
+            all.push(crashed.after(Input::AgentStarted));
+        }
+        self.steps(&mut all);
+        for watch in self.environment.watches() {
+            for value in [Verdict::Success, Verdict::Failure] {
+                let (deployment, report) = (watch.deployment, VerdictReport::of(value));
+                all.push(self.after(Input::Verdict { deployment, report }));
+            }
+        }
+        all
+    }
+
+    fn touching(&self) -> bool {
+        let wanted = self.environment.wanted();
+        wanted.is_some_and(|wanted| !matches!(wanted.step, Step::Prepare { .. }))
+    }
+
+    fn steps(&self, all: &mut Vec<Self>) {
+        let Some(wanted) = self.environment.wanted() else { return };
+        let (deployment, touching) = (wanted.deployment, self.touching());
+        let done = match wanted.step {
+            Step::Prepare { .. } => StepDone::Prepared {
+                subject: String::new(),
+                author: String::new(),
+                older_than_live: false,
+                head: self.runs,
+            },
+            Step::Reset => StepDone::Reset(Default::default()),
+            Step::Restart => StepDone::Restarted { detail: String::new() },
+            Step::Probe => StepDone::Healthy { status: None, attempts: 1 },
+        };
+        let healthy = (wanted.step == Step::Probe).then_some(wanted.sha);
+        let runs = if touching { healthy } else { self.runs };
+        let good = Self { runs, ..self.clone() };
+        all.push(good.after(Input::StepEnded { deployment, result: Ok(done) }));
+        if self.failures > 0 {
+            let runs = if touching { None } else { self.runs };
+            let bad = Self { runs, failures: self.failures - 1, ..self.clone() };
+            let result = Err(Failure::new(FailureKind::Runtime, "it broke"));
+            all.push(bad.after(Input::StepEnded { deployment, result }));
+        }
+    }
+
+    fn check(&self) {
+        let environment = &self.environment;
+        let works = |phase| model::touches(phase) || phase == Phase::Preparing;
+        let working = environment.open.values().filter(|open| works(open.phase));
+        assert!(working.count() <= 1, "one at a time");
+        let idle = environment.active.is_none();
+        if let Some(live) = environment.live.filter(|_| idle) {
+            assert_eq!(Some(live.sha), self.runs, "live is what runs");
+        }
+        if idle && environment.watches().next().is_none() {
+            assert!(environment.open.is_empty(), "nobody waits for ever: {:?}", environment.open);
+            let red = environment.live.filter(|l| environment.quarantined.contains_key(&l.sha));
+            assert!(red.is_none() || environment.stranded.is_some(), "nothing red stays live");
+            let told = environment.live.is_some() || environment.stranded.is_some();
+            assert!(told || environment.last.0 == 0 || self.runs == Some(sha(BASELINE)));
+        }
+    }
+}
+
+#[test]
+fn no_order_of_two_deployments_a_rollback_and_a_crash_breaks_a_promise() {
+    let start = Node {
+        environment: Environment::default(),
+        runs: Some(sha(BASELINE)),
+        deploys: vec![1, 2],
+        rollbacks: 1,
+        crashes: 1,
+        failures: 2,
+    };
+    let mut seen = HashSet::from([start.key()]);
+    let mut waiting = VecDeque::from([start]);
+    while let Some(node) = waiting.pop_front() {
+        node.check();
+        waiting.extend(node.next().into_iter().filter(|next| seen.insert(next.key())));
+    }
+    assert!(seen.len() > 1_000, "only {} states were seen", seen.len());
+}
