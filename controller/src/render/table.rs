@@ -201,7 +201,13 @@ mod tests {
             ..EnvironmentStatus::default()
         };
         let response = StatusResponse { agent: None, environments: vec![preprod, prod] };
-        insta::assert_snapshot!(status(&response), @"");
+        insta::assert_snapshot!(status(&response), @r"
+        ENV      LIVE              VALIDATED     PHASE          HEALTH    HOLD  FILES               URL
+        preprod  bbbbbbb #143      aaaaaaa #141  watching #143  ok        -     exact, 3 untracked  https://preprod.example/
+        prod     ccccccc (before)  -             idle           DOWN 502  held  -
+        prod: unhealthy: status 502
+        prod: on hold: freeze by spiffe://x/operator/ann
+        ");
     }
 
     #[test]
@@ -230,6 +236,10 @@ mod tests {
         };
         deploy.set_outcome(Outcome::RolledBack);
         let response = HistoryResponse { deployments: vec![rollback, deploy] };
-        insta::assert_snapshot!(history(&response, &TimeZone::UTC), @"");
+        insta::assert_snapshot!(history(&response, &TimeZone::UTC), @r"
+        #    STARTED              TOOK    COMMIT   OUTCOME      VERDICT  BY                      WHAT
+        143  2023-11-14 22:15:00  -       aaaaaaa  restarting   -        ripcord                 rollback of #142: CI failed
+        142  2023-11-14 22:13:20  42.0 s  bbbbbbb  rolled back  failure  mangetamain/ci/preprod  Fix bug
+        ");
     }
 }

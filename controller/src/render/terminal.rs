@@ -55,7 +55,7 @@ mod tests {
             Duration::from_millis(812),
             "fetched and pinned: Fix \u{1b}[31mbug (Ann)",
         );
-        insta::assert_snapshot!(line, @"✔ preparing       812 ms  fetched and pinned: Fix bug (Ann)");
+        insta::assert_snapshot!(line, @"  ✔ preparing       812 ms  fetched and pinned: Fix bug (Ann)");
     }
 
     #[test]
