@@ -1,4 +1,4 @@
-//! `ripcord man`: the manual page, with a section for each verb.
+//! `ripcord man`: the manual page. What each verb takes is in its own `--help`.
 
 use clap::CommandFactory;
 use clap_mangen::Man;
