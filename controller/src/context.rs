@@ -1,5 +1,7 @@
 //! What every command needs: how it was called, which agent it speaks to, how it tells.
 
+use std::time::Duration;
+
 use ripcord_core::EnvironmentName;
 use ripcord_proto::v1::StatusRequest;
 use serde_json::json;
@@ -10,8 +12,12 @@ use crate::{
     exit::{self, Exit},
     failure::Failure,
     out,
+    render::duration,
     target::Sources,
 };
+
+/// Agents answer a question within 10 s, or never.
+const QUESTION_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How a command was called.
 pub(crate) struct Context {
@@ -48,7 +54,20 @@ impl Context {
         if let Some(name) = self.sources.default_environment()? {
             return parse_environment(&name);
         }
-        only_environment(agent).await
+        self.bounded(only_environment(agent)).await
+    }
+
+    /// One question and its answer, within `--timeout` or a time that nobody waits longer for.
+    pub(crate) async fn bounded<T>(
+        &self,
+        asking: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let after = self.global.timeout.unwrap_or(QUESTION_DEADLINE);
+        let late = |_| {
+            let message = format!("the agent did not answer within {}", duration(after));
+            Err(Failure::Unreachable { message })
+        };
+        tokio::time::timeout(after, asking).await.unwrap_or_else(late)
     }
 
     /// Tells a failure in the format that was asked for, and gives its exit code.

@@ -79,7 +79,10 @@ pub(crate) fn meaning(status: &Status) -> Meaning {
         }
         Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded => Meaning::Lost(message),
         _ if status.source().is_some() => Meaning::Lost(root_cause(status)),
-        Code::NotFound | Code::FailedPrecondition | Code::AlreadyExists => {
+        Code::NotFound
+        | Code::FailedPrecondition
+        | Code::AlreadyExists
+        | Code::ResourceExhausted => {
             let reason = "REFUSED".to_owned();
             Meaning::Final(Failure::Refused { reason, message })
         }

@@ -4,7 +4,6 @@ use clap::Args;
 use jiff::tz::TimeZone;
 use ripcord_proto::v1::{HistoryRequest, HistoryResponse};
 
-use super::status::bounded;
 use crate::{
     client::Agent,
     context::Context,
@@ -33,7 +32,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let agent = context.agent()?;
     let environment = context.environment(arguments.environment.as_deref(), &agent).await?;
-    let history = bounded(context, ask(&agent, environment, arguments.limit)).await?;
+    let history = context.bounded(ask(&agent, environment, arguments.limit)).await?;
     if context.wants_json() {
         out::json(&json::history(&history))?;
     } else {

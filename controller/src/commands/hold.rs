@@ -4,7 +4,6 @@ use clap::Args;
 use ripcord_proto::v1::{HoldInfo, HoldRequest, ResumeRequest};
 use serde_json::json;
 
-use super::status::bounded;
 use crate::{
     client::Agent,
     context::Context,
@@ -44,7 +43,7 @@ pub(crate) async fn hold(
     let environment = context.environment(Some(&arguments.environment), &agent).await?;
     let request =
         HoldRequest { environment: environment.clone(), reason: arguments.reason.clone() };
-    let info = bounded(context, ask_hold(&agent, request)).await?;
+    let info = context.bounded(ask_hold(&agent, request)).await?;
     if context.wants_json() {
         let object = json!({
             "schema": "ripcord/v1/hold", "environment": environment, "hold": json::hold(&info),
@@ -72,7 +71,7 @@ pub(crate) async fn resume(
     let agent = context.agent()?;
     let environment = context.environment(Some(&arguments.environment), &agent).await?;
     let request = ResumeRequest { environment: environment.clone() };
-    let was_held = bounded(context, ask_resume(&agent, request)).await?;
+    let was_held = context.bounded(ask_resume(&agent, request)).await?;
     if context.wants_json() {
         out::json(&json!({
             "schema": "ripcord/v1/hold", "environment": environment, "hold": null,

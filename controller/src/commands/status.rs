@@ -51,20 +51,10 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
     if arguments.watch {
         return watch(context, &agent, arguments).await;
     }
-    let status = bounded(context, ask_once(&agent, arguments)).await?;
+    let status = context.bounded(ask_once(&agent, arguments)).await?;
     out::result(&shown(context, &status)?)?;
     let failed = arguments.check && status.environments.iter().any(needs_attention);
     Ok(if failed { Exit::Unhealthy } else { Exit::Success })
-}
-
-/// One question and its answer, within `--timeout` where there is one.
-pub(crate) async fn bounded<T>(
-    context: &Context,
-    asking: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    let Some(after) = context.global.timeout else { return asking.await };
-    let late = |_| Err(Failure::Unreachable { message: "no answer within --timeout".to_owned() });
-    tokio::time::timeout(after, asking).await.unwrap_or_else(late)
 }
 
 async fn ask_once(agent: &Agent, arguments: &Arguments) -> Result<StatusResponse, Failure> {

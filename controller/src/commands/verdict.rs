@@ -4,7 +4,6 @@ use clap::{Args, ValueEnum};
 use ripcord_proto::v1::VerdictRequest;
 use serde_json::json;
 
-use super::status::bounded;
 use crate::{
     client::Agent, context::Context, exit::Exit, failure::Failure, out, render::sanitize::sanitize,
     revision,
@@ -57,7 +56,7 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
         value: value.to_owned(),
         reason: arguments.reason.clone(),
     };
-    let message = bounded(context, ask(&agent, request)).await?;
+    let message = context.bounded(ask(&agent, request)).await?;
     if context.wants_json() {
         out::json(&json!({
             "schema": "ripcord/v1/verdict", "environment": environment, "sha": sha,

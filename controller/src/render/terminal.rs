@@ -7,9 +7,10 @@ use ripcord_proto::v1::{Activity, Phase};
 use super::{duration, phase_name, sanitize::sanitize};
 
 /// What a finished phase leaves behind.
-pub(crate) fn phase_line(phase: Phase, took: Duration, detail: &str) -> String {
+pub(crate) fn phase_line(phase: Phase, took: Duration, detail: &str, failed: bool) -> String {
     let (name, took) = (phase_name(phase), duration(took));
-    format!("  ✔ {name:<13}{took:>9}  {}", sanitize(detail)).trim_end().to_owned()
+    let mark = if failed { "✘" } else { "✔" };
+    format!("  {mark} {name:<13}{took:>9}  {}", sanitize(detail)).trim_end().to_owned()
 }
 
 /// What is worth a line of its own while a phase runs.
@@ -54,6 +55,7 @@ mod tests {
             Phase::Preparing,
             Duration::from_millis(812),
             "fetched and pinned: Fix \u{1b}[31mbug (Ann)",
+            false,
         );
         insta::assert_snapshot!(line, @"  ✔ preparing       812 ms  fetched and pinned: Fix bug (Ann)");
     }

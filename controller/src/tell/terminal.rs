@@ -18,6 +18,7 @@ pub(super) struct Terminal {
     phase: Phase,
     since: Instant,
     detail: String,
+    failed: bool,
     activity: Option<Activity>,
 }
 
@@ -38,18 +39,21 @@ impl Terminal {
             phase: Phase::Unspecified,
             since: Instant::now(),
             detail: String::new(),
+            failed: false,
             activity: None,
         }
     }
 
     fn enter(&mut self, phase: Phase) {
         if self.phase != Phase::Unspecified {
-            let line = terminal::phase_line(self.phase, self.since.elapsed(), &self.detail);
+            let took = self.since.elapsed();
+            let line = terminal::phase_line(self.phase, took, &self.detail, self.failed);
             self.bar.println(line);
         }
         self.phase = phase;
         self.since = Instant::now();
         self.detail.clear();
+        self.failed = false;
         self.activity = None;
     }
 
@@ -98,7 +102,11 @@ impl Teller for Terminal {
             self.enter(phase);
         }
         match event.severity() {
-            Severity::Warning | Severity::Error => self.remark(event),
+            Severity::Warning => self.remark(event),
+            Severity::Error => {
+                self.failed = true;
+                self.remark(event);
+            }
             Severity::Info | Severity::Unspecified => self.detail.clone_from(&event.message),
         }
         self.refresh();
