@@ -8,7 +8,7 @@ use std::{pin::Pin, time::Duration};
 use ripcord_proto::v1::{
     self, DeployRequest, RollbackRequest, WaitFor, WatchRequest, progress::Item,
 };
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tokio_stream::{Stream, StreamExt};
 use tonic::Status;
 
@@ -150,12 +150,13 @@ impl<'a> Follow<'a> {
             Ok(story) => story,
             Err(status) => return Err(self.broken(&status).await),
         };
-        let mut beat = interval(BEAT);
+        let mut beat = interval_at(Instant::now() + BEAT, BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let told = tokio::select! {
                 told = story.next() => told,
                 _ = beat.tick() => {
+                    self.attached(teller);
                     teller.beat();
                     continue;
                 }
@@ -207,15 +208,20 @@ impl<'a> Follow<'a> {
         })
     }
 
-    fn take(&mut self, item: Option<Item>, teller: &mut dyn Teller) {
+    /// The connection is good again: it told something new, or held for a while.
+    fn attached(&mut self, teller: &mut dyn Teller) {
         if self.lost.take().is_some() {
             self.pause = FIRST_PAUSE;
             teller.notice("attached again");
         }
+    }
+
+    fn take(&mut self, item: Option<Item>, teller: &mut dyn Teller) {
         match item {
             Some(Item::Admitted(admitted)) => self.admitted(&admitted, teller),
             Some(Item::Event(event)) if event.sequence > self.last => {
                 self.last = event.sequence;
+                self.attached(teller);
                 self.place_of(&event);
                 teller.event(&event);
             }
@@ -228,6 +234,7 @@ impl<'a> Follow<'a> {
         if std::mem::replace(&mut self.announced, true) {
             return;
         }
+        self.attached(teller);
         self.place = Some(Place {
             environment: admitted.environment.clone(),
             deployment: admitted.deployment,

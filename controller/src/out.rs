@@ -5,7 +5,16 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-use crate::{failure::Failure, render::sanitize::sanitize};
+use crate::{
+    failure::Failure,
+    render::{github, sanitize::sanitize},
+    tell,
+};
+
+/// Writes what people read to standard output. In a workflow's log no line of it is a command.
+pub(crate) fn people(text: &str) -> Result<(), Failure> {
+    if tell::in_github_actions() { result(&github::defused(text)) } else { result(text) }
+}
 
 /// Writes a text to standard output, and a line end where it has none.
 pub(crate) fn result(text: &str) -> Result<(), Failure> {
@@ -28,7 +37,8 @@ pub(crate) fn say(line: &str) {
 
 /// Says what went wrong.
 pub(crate) fn complain(what: &str) {
-    say(&format!("ripcord: {}", sanitize(what)));
+    let line = format!("ripcord: {}", sanitize(what));
+    say(&if tell::in_github_actions() { github::defused(&line) } else { line });
 }
 
 /// Whether people read standard error as it is written.

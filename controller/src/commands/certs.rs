@@ -196,7 +196,7 @@ fn list(context: &Context, folder: &Path) -> Result<(), Failure> {
     if context.wants_json() {
         return out::json(&json!({ "schema": "ripcord/v1/certificates", "certificates": found }));
     }
-    out::result(&table::certificates(&found))
+    out::people(&table::certificates(&found))
 }
 
 fn tell(context: &Context, folder: &Path, names: &[&str], what: &str) -> Result<(), Failure> {
@@ -208,5 +208,5 @@ fn tell(context: &Context, folder: &Path, names: &[&str], what: &str) -> Result<
     }
     let quiet = context.global.quiet;
     let list = if quiet { String::new() } else { format!(": {}", names.join(" ")) };
-    out::result(&format!("✔ {} {what}{list}", folder.display()))
+    out::people(&format!("✔ {} {what}{list}", folder.display()))
 }

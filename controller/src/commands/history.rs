@@ -36,7 +36,7 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
     if context.wants_json() {
         out::json(&json::history(&history))?;
     } else {
-        out::result(&table::history(&history, &TimeZone::system()))?;
+        out::people(&table::history(&history, &TimeZone::system()))?;
     }
     Ok(Exit::Success)
 }

@@ -51,7 +51,7 @@ pub(crate) async fn hold(
         out::json(&object)?;
     } else {
         let text = format!("✔ {environment} is on hold, by {}", info.by);
-        out::result(&sanitize(&text))?;
+        out::people(&sanitize(&text))?;
     }
     Ok(Exit::Success)
 }
@@ -78,9 +78,9 @@ pub(crate) async fn resume(
             "was_held": was_held,
         }))?;
     } else if was_held {
-        out::result(&format!("✔ {environment} takes deployments again"))?;
+        out::people(&format!("✔ {environment} takes deployments again"))?;
     } else {
-        out::result(&format!("✔ {environment} was not on hold"))?;
+        out::people(&format!("✔ {environment} was not on hold"))?;
     }
     Ok(Exit::Success)
 }

@@ -248,11 +248,11 @@ impl Printer {
         let mut text = String::new();
         if self.json {
             batch.lines.iter().for_each(|line| logs::append_json(&mut text, line));
-        } else {
-            let style = self.style(batch);
-            batch.lines.iter().for_each(|line| logs::append(&mut text, line, &style));
+            return out::result(&text);
         }
-        out::result(&text)
+        let style = self.style(batch);
+        batch.lines.iter().for_each(|line| logs::append(&mut text, line, &style));
+        out::people(&text)
     }
 
     fn style(&mut self, batch: &LogBatch) -> Style {

@@ -52,7 +52,7 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
     if context.wants_json() {
         out::json(&object(&report, &collected.0))?;
     } else {
-        out::result(&text(&report, &collected.0))?;
+        out::people(&text(&report, &collected.0))?;
     }
     Ok(Exit::Success)
 }

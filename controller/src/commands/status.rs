@@ -52,7 +52,8 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
         return watch(context, &agent, arguments).await;
     }
     let status = context.bounded(ask_once(&agent, arguments)).await?;
-    out::result(&shown(context, &status)?)?;
+    let text = shown(context, &status)?;
+    if context.wants_json() { out::result(&text) } else { out::people(&text) }?;
     let failed = arguments.check && status.environments.iter().any(needs_attention);
     Ok(if failed { Exit::Unhealthy } else { Exit::Success })
 }

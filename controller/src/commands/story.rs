@@ -93,9 +93,7 @@ pub(crate) fn conclude(
 
 fn tell_people(report: &Report, failure: Option<Failure>) {
     let Some(failure) = failure else {
-        let text = result::result(report);
-        let text = if tell::in_github_actions() { github::defused(&text) } else { text };
-        let _ = out::result(&text);
+        let _ = out::people(&result::result(report));
         return;
     };
     out::complain(&failure.to_string());

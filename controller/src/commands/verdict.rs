@@ -63,7 +63,7 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
             "verdict": value, "message": message,
         }))?;
     } else {
-        out::result(&format!("✔ {}", sanitize(&message)))?;
+        out::people(&format!("✔ {}", sanitize(&message)))?;
     }
     Ok(Exit::Success)
 }

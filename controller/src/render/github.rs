@@ -23,9 +23,13 @@ pub(crate) fn error(message: &str) -> String {
     format!("::error title=ripcord::{}", data(message))
 }
 
-/// Text that may be anything, in a line that is not fenced.
+/// Lines that may say anything, so that none of them is a command.
 pub(crate) fn defused(text: &str) -> String {
-    text.replace("::", ": :").replace("##[", "# #[")
+    let lines = text.split_inclusive('\n').map(|line| {
+        let begins = line.trim_start().starts_with("::");
+        if begins { line.replacen("::", ": :", 1) } else { line.to_owned() }
+    });
+    lines.collect::<String>().replace("##[", "# #[")
 }
 
 fn data(text: &str) -> String {
@@ -39,6 +43,9 @@ mod tests {
     #[test]
     fn a_message_cannot_begin_a_command_of_its_own() {
         assert_eq!(error("50 % red\n::error::x"), "::error title=ripcord::50 %25 red%0A::error::x");
-        assert_eq!(defused("::set-env::x ##[debug]y"), ": :set-env: :x # #[debug]y");
+        assert_eq!(
+            defused("std::io\n  ::set-env::x\n##[debug]y"),
+            "std::io\n  : :set-env::x\n# #[debug]y"
+        );
     }
 }
