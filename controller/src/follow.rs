@@ -35,6 +35,17 @@ pub(crate) enum Opening {
     Watch(WatchRequest),
 }
 
+impl Opening {
+    /// The id under which the request can be repeated.
+    pub(crate) fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Deploy(request) => Some(&request.request_id),
+            Self::Rollback(request) => Some(&request.request_id),
+            Self::Watch(_) => None,
+        }
+    }
+}
+
 /// A deployment that has a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -91,6 +102,15 @@ impl<'a> Follow<'a> {
     /// The deployment, as soon as it has a number.
     pub(crate) fn place(&self) -> Option<&Place> {
         self.place.as_ref()
+    }
+
+    /// Whether the wait ended while nobody knew what became of the request.
+    pub(crate) fn may_have_arrived<T>(&self, ended: &Result<T, Failure>) -> bool {
+        let undecided = matches!(
+            ended,
+            Err(Failure::Detached | Failure::TimedOut { .. } | Failure::Unreachable { .. })
+        );
+        undecided && self.reached && self.place.is_none()
     }
 
     /// Follows until the result, Ctrl-C or the timeout.

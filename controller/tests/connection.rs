@@ -230,3 +230,71 @@ async fn no_certificate_at_all_says_what_to_give() {
     assert_eq!(said.code, 4);
     assert!(said.json()["reason"].as_str().unwrap().contains("RIPCORD_CERT"), "{}", said.stdout);
 }
+
+/// Signs an operator's certificate that was good until yesterday.
+fn expired_operator(stage: &Stage) -> (String, String) {
+    let read = |file| std::fs::read_to_string(stage.pki(file)).unwrap();
+    let authority = rcgen::KeyPair::from_pem(&read("client-ca.key")).unwrap();
+    let issuer = rcgen::Issuer::from_ca_cert_pem(&read("client-ca.pem"), authority).unwrap();
+    let mut params = rcgen::CertificateParams::default();
+    params.not_after = time::OffsetDateTime::now_utc() - time::Duration::days(1);
+    params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    let uri = "spiffe://ripcord-dev/operator/late".try_into().unwrap();
+    params.subject_alt_names = vec![rcgen::SanType::URI(uri)];
+    let key = rcgen::KeyPair::generate().unwrap();
+    (params.signed_by(&key, &issuer).unwrap().pem(), key.serialize_pem())
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_named_as_the_reason() {
+    let stage = Stage::new();
+    let agent = Agent::start(&stage, vec![]).await;
+    let (certificate, key) = expired_operator(&stage);
+    std::fs::write(stage.pki("operator.pem"), certificate).unwrap();
+    std::fs::write(stage.pki("operator.key"), key).unwrap();
+    let said =
+        said(stage.operator(agent.port, &["deploy", "preprod", "--json", "--sha", SHA])).await;
+    assert_eq!((said.code, &said.json()["exit_code"]), (4, &json!(4)));
+    let text = "the agent refused this certificate: certificate expired";
+    assert!(said.json()["reason"].as_str().unwrap().contains(text), "{}", said.stdout);
+}
+
+#[tokio::test]
+async fn a_port_that_speaks_no_tls_is_said_to_be_that() {
+    let stage = Stage::new();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let answering = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let _ = tokio::io::AsyncWriteExt::write_all(&mut socket, b"HTTP/1.1 400 No\r\n\r\n").await;
+        let _ = socket.read_to_end(&mut Vec::new()).await;
+    });
+    let said = said(stage.operator(port, &["status"])).await;
+    assert_eq!(said.code, 4, "{}", said.stderr);
+    assert!(said.stderr.contains("TLS handshake failed"), "{}", said.stderr);
+    answering.abort();
+}
+
+#[tokio::test]
+async fn a_wait_that_ends_before_the_agent_answered_says_how_to_repeat_the_request() {
+    let stage = Stage::new();
+    let agent = Agent::start(&stage, vec![Act::TellAndHang(vec![])]).await;
+    let arguments =
+        ["deploy", "preprod", "--sha", SHA, "--timeout", "500ms", "--request-id", "run-7"];
+    let said = said(stage.operator(agent.port, &arguments)).await;
+    assert_eq!(said.code, 8, "{}", said.stderr);
+    assert!(said.stderr.contains("--request-id run-7"), "{}", said.stderr);
+}
+
+#[tokio::test]
+async fn a_caller_that_loses_its_rights_mid_way_ends_with_the_reason_not_with_a_retry() {
+    let stage = Stage::new();
+    let acts = vec![
+        Act::Tell(vec![admitted(), told(1)]),
+        Act::Refuse(stage::agent::refusal("ACCESS_DENIED", "the certificate was revoked")),
+    ];
+    let agent = Agent::start(&stage, acts).await;
+    let said =
+        said(stage.operator(agent.port, &["deploy", "preprod", "--json", "--sha", SHA])).await;
+    assert_eq!((said.code, &said.json()["deployment"]), (4, &json!(142)), "{}", said.stderr);
+}

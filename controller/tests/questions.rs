@@ -275,6 +275,22 @@ async fn keys_are_private_and_nothing_is_replaced_unless_forced() {
 }
 
 #[tokio::test]
+async fn an_agents_certificate_needs_a_name_to_reach_it_by() {
+    let stage = Stage::new();
+    let identity = "spiffe://ripcord-dev/agent/vm";
+    let arguments = ["certs", "issue", "--ca-dir", "pki", "--identity", identity, "--out", "vm"];
+    let refused = said(stage.bare(&arguments)).await;
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("--host"), "{}", refused.stderr);
+    let mut issue = stage.bare(&arguments);
+    issue.args(["--host", "vm.example", "--days", "30"]);
+    assert_eq!(said(issue).await.code, 0);
+    let listed = said(stage.bare(&["certs", "list", "vm", "--json"])).await.json();
+    let one = &listed["certificates"][0];
+    assert_eq!((&one["role"], &one["days_left"]), (&json!("agent"), &json!(29)));
+}
+
+#[tokio::test]
 async fn completions_manual_and_topics_are_there() {
     let stage = Stage::new();
     for (arguments, contains) in [

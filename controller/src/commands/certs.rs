@@ -169,6 +169,10 @@ fn ca(context: &Context, arguments: &CaArguments) -> Result<(), Failure> {
 
 fn issue(context: &Context, arguments: &IssueArguments) -> Result<(), Failure> {
     let kind = if arguments.host.is_empty() { Kind::Client } else { Kind::Agent };
+    if kind == Kind::Client && identity_kind(&arguments.identity) == "agent" {
+        let text = "an agent is reached by a name: add --host for each one";
+        return Err(Failure::Usage(text.to_owned()));
+    }
     let authority = load(kind, &arguments.ca_dir)?;
     let leaf: Leaf = authority.issue(&arguments.identity, &arguments.host, arguments.days)?;
     let name = arguments.identity.as_str().rsplit('/').next().unwrap_or("certificate");
@@ -177,6 +181,11 @@ fn issue(context: &Context, arguments: &IssueArguments) -> Result<(), Failure> {
     files.write(arguments.force)?;
     let what = format!("has {} certificate of {}", kind.as_str(), arguments.identity);
     tell(context, &arguments.out, &files.names(), &what)
+}
+
+/// The segment behind the trust domain.
+fn identity_kind(identity: &Identity) -> &str {
+    identity.as_str().split('/').nth(3).unwrap_or_default()
 }
 
 fn load(kind: Kind, folder: &Path) -> Result<Authority, Failure> {

@@ -23,19 +23,23 @@ pub(crate) async fn follow(
     wait: WaitFor,
     report: &mut Report,
 ) -> Result<(), Failure> {
+    let request_id = opening.request_id().map(str::to_owned);
     let title =
         format!("ripcord {} {}", context.command, report.environment.as_deref().unwrap_or(""));
     let mut teller = tell::teller(&context.global, title.trim_end());
     let mut follow = Follow::new(agent, opening, wait, context.global.timeout);
     let ended = follow.run(teller.as_mut()).await;
-    let learnt = match ended {
-        Ok(result) => Ok(Report::of_result(context.command, result)),
-        Err(failure) => Err(failure),
-    };
+    let learnt = ended.map(|result| Report::of_result(context.command, result));
     teller.end(learnt.as_ref().map_or(true, |report| went_badly(report.outcome)));
-    if let Some(place) = follow.place() {
-        report.deployment = Some(place.deployment);
-        report.sha = crate::report::present(place.sha.clone()).or(report.sha.take());
+    match (follow.place(), request_id) {
+        (Some(place), _) => {
+            report.deployment = Some(place.deployment);
+            report.sha = crate::report::present(place.sha.clone()).or(report.sha.take());
+        }
+        (None, Some(id)) if follow.may_have_arrived(&learnt) => {
+            out::say(&format!("the request may have arrived: repeat it with --request-id {id}"));
+        }
+        (None, _) => {}
     }
     *report = complete(learnt?, report);
     Ok(())
