@@ -40,7 +40,8 @@ impl Sources {
     /// What the command line and the variables say; files are read later, if at all.
     pub(crate) fn new(global: &Global) -> Self {
         let given = Settings {
-            agent: global.agent.clone(),
+            // A workflow's variable that is not set is an empty text.
+            agent: global.agent.clone().filter(|url| !url.is_empty()),
             cert: global.cert.clone(),
             key: global.key.clone(),
             ca: global.ca.clone(),

@@ -80,6 +80,27 @@ async fn status_check_says_unhealthy_by_its_exit_code_and_unknown_names_are_refu
 }
 
 #[tokio::test]
+async fn status_that_watches_prints_what_is_new_and_ends_with_ctrl_c() {
+    let stage = Stage::new();
+    let agent = Agent::start(&stage, vec![]).await;
+    let of = |name| StatusResponse { environments: vec![environment(name)], ..two_environments() };
+    agent.set_status(of("first"));
+    let mut command = stage.operator(agent.port, &["status", "-w", "--json"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    for name in ["first", "second"] {
+        agent.set_status(of(name));
+        let line = timeout(DEADLINE, lines.next_line()).await.expect("in time").unwrap();
+        let object: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        assert_eq!(object["environments"][0]["name"], name);
+    }
+    let pid = child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let ended = timeout(DEADLINE, child.wait()).await.unwrap().unwrap();
+    assert_eq!(ended.code(), Some(130));
+}
+
+#[tokio::test]
 async fn history_json_is_newest_first_with_rfc_3339_times() {
     let stage = Stage::new();
     let agent = Agent::start(&stage, vec![]).await;
