@@ -6,7 +6,8 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use ripcord_agent::{
     assembly::{Agent, install_tls_provider},
-    config::{Config, render_check},
+    config::{Config, Problem, render_check},
+    rpc::tls::Tls,
     telemetry,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -51,7 +52,8 @@ fn check_config(file: &std::path::Path) -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(&error.into(), CONFIGURATION),
     };
-    let problems = config.check_files();
+    let mut problems = config.check_files();
+    problems.extend(Tls::load(&config.tls).err().map(|error| Problem::new(describe(&error))));
     print!("{}", render_check(&config, &problems));
     if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(CONFIGURATION) }
 }
@@ -93,6 +95,12 @@ fn on_signal() -> Result<CancellationToken> {
         told.cancel();
     });
     Ok(shutdown)
+}
+
+/// An error with everything that caused it.
+fn describe(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn fail(error: &anyhow::Error, code: u8) -> ExitCode {

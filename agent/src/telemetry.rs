@@ -11,7 +11,9 @@ use futures_util::{StreamExt as _, stream::BoxStream};
 use ripcord_core::Failure;
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
-use tracing_subscriber::{EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 use crate::ports::{LogRecord, LogSource, LogStart};
 
@@ -114,9 +116,8 @@ impl LogSource for AgentLog {
             return backlog.boxed();
         }
         // A follower that lagged skips lines: the hub tells its readers of gaps of its own.
-        let new = BroadcastStream::new(new).filter_map(
-            async |record: Result<_, BroadcastStreamRecvError>| record.ok().map(Ok),
-        );
+        let new = BroadcastStream::new(new)
+            .filter_map(async |record: Result<_, BroadcastStreamRecvError>| record.ok().map(Ok));
         backlog.chain(new).boxed()
     }
 }

@@ -226,7 +226,8 @@ async fn a_held_environment_refuses_deployments_until_it_is_resumed() {
 async fn fifty_deployments_at_once_run_one_by_one_the_newest_wins_and_all_callers_hear_the_end() {
     let site = Site::new().await;
     let agent = site.start(&site.lab());
-    let shas: Vec<String> = (0..50).map(|number| site.git.commit(&format!("page {number}"))).collect();
+    let shas: Vec<String> =
+        (0..50).map(|number| site.git.commit(&format!("page {number}"))).collect();
     site.git.push();
     let client = site.client(&agent);
     let callers = shas.iter().map(|sha| {
@@ -258,7 +259,8 @@ async fn two_environments_on_one_clone_never_write_it_at_the_same_time() {
     let both = [site.environment("one", none), site.environment("two", none)].concat();
     let agent = site.start(&both);
     let client = site.client(&agent);
-    let shas: Vec<String> = (0..6).map(|number| site.git.commit(&format!("page {number}"))).collect();
+    let shas: Vec<String> =
+        (0..6).map(|number| site.git.commit(&format!("page {number}"))).collect();
     site.git.push();
     let callers = shas.iter().enumerate().map(|(index, sha)| {
         let name = if index % 2 == 0 { "one" } else { "two" };

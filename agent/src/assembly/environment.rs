@@ -244,7 +244,9 @@ fn steps(config: &EnvironmentConfig) -> Vec<String> {
     if let Some(repository) = &config.repository {
         let RepositoryConfig { path, remote, branch, .. } = repository;
         let path = path.display();
-        steps.push(format!("fetch {remote}/{branch} into {path}, and check that the commit is on it"));
+        steps.push(format!(
+            "fetch {remote}/{branch} into {path}, and check that the commit is on it"
+        ));
         steps.push(format!("reset {path} to the commit; untracked files stay"));
     }
     steps.push(match &config.runtime {

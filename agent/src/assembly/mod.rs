@@ -8,6 +8,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use ripcord_proto::{DESCRIPTORS, v1::agent_service_server::AgentServiceServer};
 use tokio::{sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::service::InterceptorLayer;
 use tonic_health::server::HealthReporter;
 
 use crate::{
@@ -20,6 +21,7 @@ use crate::{
         access::{Access, AccessTable},
         limits,
         listener::{ListenError, Listener},
+        peer,
         service::Service,
         stream_logs::Logs,
         tls::{Tls, TlsError},
@@ -90,7 +92,8 @@ impl Agent {
         let tls = Tls::load(&config.tls)?;
         let access = Access::new(AccessTable::from_config(&config.access));
         let listener = Listener::bind(config.listen, tls.clone()).await?;
-        let address = listener.local_addr().map_err(|error| StartError::Other(error.to_string()))?;
+        let address =
+            listener.local_addr().map_err(|error| StartError::Other(error.to_string()))?;
 
         git::register_transports();
         let (environments, logs) = environments(&config, journal, log).await?;
@@ -176,13 +179,13 @@ fn serve(
         .register_encoded_file_descriptor_set(DESCRIPTORS)
         .build_v1()
         .map_err(|error| StartError::Other(format!("reflection: {error}")))?;
-    let service = AgentServiceServer::new(service)
-        .max_decoding_message_size(limits::REQUEST_BYTES);
+    let service = AgentServiceServer::new(service).max_decoding_message_size(limits::REQUEST_BYTES);
     let router = limits::server()
+        .layer(InterceptorLayer::new(peer::require))
         .add_service(service)
         .add_service(health_service)
         .add_service(reflection);
-    let incoming = listener.incoming(shutdown.clone());
+    let incoming = listener.incoming();
     let serving = tokio::spawn(async move {
         let ended = router.serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned()).await;
         if let Err(error) = ended {

@@ -84,6 +84,8 @@ impl Performer {
         live: Option<ripcord_core::CommitSha>,
         reporter: &Reporter,
     ) -> Result<StepDone, Failure> {
+        // A new deployment begins: what the one before did to the tree has settled.
+        self.release_repository().await;
         self.parts.runtime.preflight().await?;
         let _repository = self.lock_repository(reporter).await;
         let commit = self.parts.source.prepare(effect.sha, live, reporter).await?;

@@ -96,7 +96,8 @@ impl Store {
             ":limit": i64::try_from(limit).unwrap_or(i64::MAX),
         };
         let rows = statement.query_map(parameters, event_row).map_err(reading)?;
-        let records = rows.map(|row| row.map_err(reading)?.into_record()).collect::<Result<_, _>>()?;
+        let records =
+            rows.map(|row| row.map_err(reading)?.into_record()).collect::<Result<_, _>>()?;
         Ok(Some(Chapter { deployment, records }))
     }
 

@@ -77,7 +77,8 @@ impl Story {
             let Some(chapter) = self.chapter(after).await? else { return Ok(()) };
             let is_last = chapter.records.len() < CHAPTER;
             after = chapter.records.last().map_or(after, |last| last.sequence);
-            let wanted = chapter.records.iter().filter(|record| wants(record, query, filter.as_ref()));
+            let wanted =
+                chapter.records.iter().filter(|record| wants(record, query, filter.as_ref()));
             backlog.extend(wanted.cloned());
             if !is_last {
                 continue;

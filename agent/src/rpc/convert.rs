@@ -50,11 +50,7 @@ pub(super) fn standing(deployment: &Deployment) -> v1::Outcome {
 }
 
 fn kind(deployment: &Deployment) -> v1::DeploymentKind {
-    if deployment.is_rollback() {
-        v1::DeploymentKind::Rollback
-    } else {
-        v1::DeploymentKind::Deploy
-    }
+    if deployment.is_rollback() { v1::DeploymentKind::Rollback } else { v1::DeploymentKind::Deploy }
 }
 
 pub(super) fn placement(placement: Placement) -> v1::Placement {
@@ -187,8 +183,7 @@ fn severity(event: &Event) -> v1::Severity {
 
 fn output(event: &Event) -> Option<v1::Output> {
     let Event::Output { source, stderr, line } = event else { return None };
-    let stream =
-        if *stderr { v1::OutputStream::Stderr } else { v1::OutputStream::Stdout };
+    let stream = if *stderr { v1::OutputStream::Stderr } else { v1::OutputStream::Stdout };
     Some(v1::Output { source: source.clone(), stream: stream.into(), line: line.clone() })
 }
 

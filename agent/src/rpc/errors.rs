@@ -52,8 +52,7 @@ pub(super) fn unknown_environment<'a>(
     known: impl Iterator<Item = &'a EnvironmentName>,
 ) -> Status {
     let known: Vec<&str> = known.map(EnvironmentName::as_str).collect();
-    let message =
-        format!("this agent has no environment {name}; it has: {}", known.join(", "));
+    let message = format!("this agent has no environment {name}; it has: {}", known.join(", "));
     refuse(Code::NotFound, "UNKNOWN_ENVIRONMENT", message)
 }
 

@@ -85,6 +85,8 @@ pub(super) fn verdict(value: &str) -> Result<bool, Status> {
     match value {
         "success" => Ok(true),
         "failure" => Ok(false),
-        other => Err(errors::invalid(format!("the verdict {other:?} is neither success nor failure"))),
+        other => {
+            Err(errors::invalid(format!("the verdict {other:?} is neither success nor failure")))
+        }
     }
 }

@@ -1,8 +1,6 @@
 //! What a request would do, for `--dry-run`: the same decisions, and nothing that follows them.
 
-use ripcord_core::{
-    Admission, DeployRequest, Environment, Placement, RollbackRequest, admission,
-};
+use ripcord_core::{Admission, DeployRequest, Environment, Placement, RollbackRequest, admission};
 use ripcord_proto::v1;
 use tonic::Status;
 

@@ -4,7 +4,9 @@ use std::{pin::Pin, sync::Arc};
 
 use futures_util::{Stream, StreamExt as _, future::join_all};
 use ripcord_core::{Answer, DeploymentNumber, EnvironmentName, Sequence};
-use ripcord_proto::v1::{self, WaitFor, agent_service_server::AgentService, progress::Item};
+use ripcord_proto::v1::{
+    self, WaitFor, agent_service_server::AgentService, progress::Item, stream_logs_request::Of,
+};
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -190,6 +192,10 @@ impl AgentService for Service {
         let peer = Peer::of(&request)?;
         let message = request.into_inner();
         let name = parse::environment(&message.environment)?;
+        // The agent's own log speaks of all environments.
+        if matches!(message.of, Some(Of::Agent(true))) {
+            self.access.authorize_everywhere::<access::Logs>(&peer)?;
+        }
         let _: Authorized<access::Logs> = self.access.authorize(&peer, &name)?;
         let environment = self.environment(&name)?;
         let lines = self.logs.read(environment, &message).await?;

@@ -11,7 +11,6 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
-use serde_json::Value;
 
 use agent::Agent;
 use repository::Story;
@@ -134,6 +133,6 @@ fn expect_rolled_back(agent: &Agent, tools: &Tools, story: &Story) -> Result<()>
         deployments.iter().find(|it| it["deployment"] == number).map(|it| it["outcome"].clone())
     };
     let bad = outcome_of(2).context("deployment 2 is not in the history")?;
-    ensure!(bad == Value::from("rolled_back"), "deployment 2 ended as {bad}, not rolled_back");
+    ensure!(bad == "rolled_back", "deployment 2 ended as {bad}, not rolled_back");
     story.expect_tree(&story.good)
 }

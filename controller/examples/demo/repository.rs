@@ -64,7 +64,8 @@ impl Story {
 
     /// The last commits of somebody's own repository, and one on top whose check fails.
     pub(crate) fn of_your_own(folder: &Path, repo: &Path, run: &str, check: &str) -> Result<Self> {
-        let source = repo.canonicalize().with_context(|| format!("cannot open {}", repo.display()))?;
+        let source =
+            repo.canonicalize().with_context(|| format!("cannot open {}", repo.display()))?;
         let work = folder.join("work");
         let source = source.display().to_string();
         git(folder, &["clone", "--quiet", "--no-local", &source, "work"])?;
@@ -81,7 +82,8 @@ impl Story {
         record(&work, "A commit whose tests fail (added by the demo)")?;
         git(&work, &["push", "--quiet", "origin", "main"])?;
         let bad = newest(&work)?;
-        let check = format!("test ! -e {FAILS} || {{ echo 'FAILED: {FAILS} is here'; exit 1; }}\n{check}");
+        let check =
+            format!("test ! -e {FAILS} || {{ echo 'FAILED: {FAILS} is here'; exit 1; }}\n{check}");
         let shell = |script: String| vec!["sh".to_owned(), "-c".to_owned(), script];
         let (run, check) = (shell(format!("exec {run}")), shell(check));
         Ok(Self { live, good, bad, run, check, is_built_in: false })

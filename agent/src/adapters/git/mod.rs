@@ -34,8 +34,8 @@ use ripcord_core::{
 };
 
 use crate::ports::{PreparedCommit, Reporter, SourceRepository, TreeState};
-use site::Site;
 pub use absent::AbsentRepository;
+use site::Site;
 pub use transport::register_transports;
 
 /// Which repository, and how to reach its remote.
