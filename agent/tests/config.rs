@@ -172,7 +172,10 @@ fn parts_that_this_version_does_not_run_are_named_and_refuse_deployments() {
 
 #[test]
 fn check_config_says_what_is_served_what_has_no_effect_and_what_is_missing() {
-    let config = parse(&EXAMPLE.replace("/var/app-state/", "/nowhere/")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let writable = folder.path().display().to_string();
+    let text = EXAMPLE.replace("/var/lib", &writable).replace("/var/app-state", &writable);
+    let config = parse(&text).unwrap();
     insta::assert_snapshot!(render_check(&config, &config.check_files()));
 }
 
@@ -236,6 +239,39 @@ fn a_pattern_speaks_of_whole_segments_and_never_of_everybody() {
         "",
     ] {
         assert!(pattern(text).is_err(), "{text}");
+    }
+}
+
+/// The keys that the parser knows in the table that `more` opens.
+fn known_keys(more: &str) -> Vec<String> {
+    let message = refused(&format!("{more}\nzzzzzzzzzzzz = 1"));
+    let (_, known) = message.split_once("known are ").expect(&message);
+    known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_key_that_may_be_written_is_in_the_reference() {
+    let reference = include_str!("../packaging/configuration.md");
+    let documented = |table: &str, key: &str| {
+        let section = reference.split("\n## ").find(|section| section.starts_with(table));
+        section.expect(table).contains(&format!("\n| `{key}` |"))
+    };
+    let tables = [
+        ("`[[access]]`", "[[access]]"),
+        ("`[[notify]]`", "[[notify]]"),
+        ("`[github]`", "[github]"),
+        ("`[environments.NAME]`", "[environments.x]"),
+        ("`[environments.NAME.runtime]`", "[environments.x.runtime]"),
+        ("`[environments.NAME.health]`", "[environments.lab.health]"),
+        ("`[environments.NAME.verify]`", "[environments.lab.verify]"),
+        ("`[environments.NAME.hooks]`", "[environments.lab.hooks]"),
+        ("`[environments.NAME.promote]`", "[environments.lab.promote]"),
+        ("`[environments.NAME.backup]`", "[environments.lab.backup]"),
+    ];
+    for (table, header) in tables {
+        for key in known_keys(header) {
+            assert!(documented(table, &key), "{table} {key} is missing in configuration.md");
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     adapters::{
-        docker::{Containers, DockerRuntime, DockerSettings, RestartAction},
+        docker::{Containers, DockerRuntime, DockerSettings, RestartAction, default_socket},
         git::{AbsentRepository, Credentials, GitRepository, Settings},
         hooks::CommandHooks,
         http_probe::HttpProbe,
@@ -145,6 +145,7 @@ impl Builder {
                 state_dir: self.state_dir.join("process").join(config.name.as_str()),
             })),
             RuntimeConfig::Compose(compose) => Arc::new(DockerRuntime::new(DockerSettings {
+                socket: default_socket(),
                 containers: Containers::ComposeProject {
                     file: compose.file.clone(),
                     project: compose.project.clone(),
@@ -156,6 +157,7 @@ impl Builder {
                 stop_timeout: Some(compose.stop_timeout),
             })),
             RuntimeConfig::Container(container) => Arc::new(DockerRuntime::new(DockerSettings {
+                socket: default_socket(),
                 containers: Containers::Named(container.containers.clone()),
                 action: RestartAction::Restart,
                 stop_timeout: Some(container.stop_timeout),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use ripcord_core::{
     Answer, CommitSha, Deployment, DeploymentNumber, Environment, EnvironmentName, Identity, Input,
-    Phase, Placement, Refusal, RequestId, lifecycle::Kind,
+    Phase, Placement, Refusal, RequestId,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 

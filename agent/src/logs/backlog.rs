@@ -89,7 +89,8 @@ impl Backlog {
         if let Some(piece) = self.pieces.next() {
             return Ok(Next::Line(piece));
         }
-        let record = if self.batcher.is_empty() {
+        // A tail waits for its end, or a full batch: only then are its ordinals known.
+        let record = if self.batcher.is_empty() || self.tail.is_some() {
             self.records.next().await
         } else {
             match timeout_at(self.flush_at, self.records.next()).await {

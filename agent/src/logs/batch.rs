@@ -149,10 +149,10 @@ impl Batch {
     pub(super) fn only<'a>(
         &'a self,
         lines: impl Iterator<Item = &'a IndexedLine>,
-        cursor: impl FnOnce() -> String,
+        cursor: &str,
     ) -> Option<Bytes> {
         let mut batcher = Batcher::default();
         lines.for_each(|line| batcher.push_encoded(self.frame(line)));
-        (!batcher.is_empty()).then(|| batcher.finish(&cursor()))
+        (!batcher.is_empty()).then(|| batcher.finish(cursor))
     }
 }

@@ -13,7 +13,7 @@ use tokio::{
 use super::{
     LineFilter, LogError, LogHub, LogQuery,
     backlog::Backlog,
-    batch::{Batch, response},
+    batch::{Batch, IndexedLine, response},
     cursor,
     feed::Follower,
     hub::now_unix_nanos,
@@ -191,31 +191,32 @@ impl Reader {
 
     /// The batch as all share it, or what this reader wants of it, or nothing.
     fn share_or_select(&mut self, batch: &Batch) -> Option<Bytes> {
-        let Some(seen) = &mut self.seen else {
-            return match &self.filter {
-                None => Some(batch.encoded.clone()),
-                filter @ Some(_) => {
-                    let wanted = batch.lines.iter().filter(|l| batch.passes(l, filter.as_ref()));
-                    batch.only(wanted, || batch.cursor.clone())
-                }
-            };
+        let Some(seen) = self.seen.take() else {
+            return self.wanted(batch, |_| true, &batch.cursor);
         };
-        let new: Vec<_> =
-            batch.lines.iter().filter(|line| !seen.covers(&line.key, line.mark)).collect();
-        let whole = new.len() == batch.lines.len();
-        let caught_up = seen.within(&batch.end) && is_behind(self.since, batch);
-        new.iter().for_each(|line| seen.advance(&line.key, line.mark));
-        if caught_up && whole && self.filter.is_none() {
-            self.seen = None;
+        let is_new = |line: &IndexedLine| !seen.covers(&line.key, line.mark);
+        if seen.within(&batch.end) && is_behind(self.since, batch) {
+            return self.wanted(batch, is_new, &batch.cursor);
+        }
+        let mut after = seen.clone();
+        batch.lines.iter().for_each(|line| after.advance(&line.key, line.mark));
+        let selected = self.wanted(batch, is_new, &cursor::encode(&after));
+        self.seen = Some(after);
+        selected
+    }
+
+    /// The new lines that pass, up to `cursor`; the shared bytes where that is the whole batch.
+    fn wanted(
+        &self,
+        batch: &Batch,
+        is_new: impl Fn(&IndexedLine) -> bool,
+        cursor: &str,
+    ) -> Option<Bytes> {
+        let filter = self.filter.as_ref();
+        if filter.is_none() && cursor == batch.cursor && batch.lines.iter().all(&is_new) {
             return Some(batch.encoded.clone());
         }
-        let wanted = new.into_iter().filter(|line| batch.passes(line, self.filter.as_ref()));
-        let own = || if caught_up { batch.cursor.clone() } else { cursor::encode(seen) };
-        let selected = batch.only(wanted, own);
-        if caught_up {
-            self.seen = None;
-        }
-        selected
+        batch.only(batch.lines.iter().filter(|l| is_new(l) && batch.passes(l, filter)), cursor)
     }
 }
 

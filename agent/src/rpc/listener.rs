@@ -12,7 +12,6 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::CancellationToken;
 
 mod connection;
 mod denials;
@@ -85,24 +84,19 @@ impl Listener {
         self.socket.local_addr()
     }
 
-    /// Accepts until `stop`, or until the stream is dropped; then the port is free at once, whatever
-    /// connections are still open.
+    /// Accepts until the stream is dropped, which tonic does when its signal comes; then the port is
+    /// free at once, whatever connections are still open.
     #[must_use]
-    pub fn incoming(self, stop: CancellationToken) -> Incoming {
+    pub fn incoming(self) -> Incoming {
         let (sender, receiver) = mpsc::channel(HANDSHAKES);
-        tokio::spawn(self.accept(stop, sender));
+        tokio::spawn(self.accept(sender));
         ReceiverStream::new(receiver)
     }
 
-    async fn accept(
-        mut self,
-        stop: CancellationToken,
-        sender: mpsc::Sender<std::io::Result<Connection>>,
-    ) {
+    async fn accept(mut self, sender: mpsc::Sender<std::io::Result<Connection>>) {
         let mut handshakes = JoinSet::new();
         loop {
             tokio::select! {
-                () = stop.cancelled() => return,
                 () = sender.closed() => return,
                 Some(_) = handshakes.join_next() => {}
                 accepted = self.next() => {

@@ -1,1 +1,204 @@
-//! (soon)
+//! After a kill in the middle of a reset: the mixed tree is repaired, nothing of people's is lost.
+//!
+//! The victim is this test binary itself, run again with one ignored test and killed by its
+//! parent.
+
+use std::{
+    fs,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use ripcord_agent::{adapters::git::GitRepository, ports::SourceRepository};
+use ripcord_core::CommitSha;
+
+use crate::support::{Scene, deploy, git, prepare, reset, settings_at, sha};
+
+/// Enough files that a kill lands between the first and the last.
+const FILES: usize = 600;
+const FOLDERS: usize = 20;
+
+struct Crash {
+    scene: Scene,
+    old: CommitSha,
+    new: CommitSha,
+}
+
+/// Two commits that differ in most files, the old one deployed and the new one prepared.
+async fn stage() -> Crash {
+    let scene = Scene::new();
+    let fill = |word: &str, from: usize| {
+        for number in from..from + FILES {
+            scene.write(&format!("d{}/f{number}", number % FOLDERS), format!("{word} {number}\n"));
+        }
+    };
+    fill("old", 0);
+    let old = scene.commit("old");
+    for number in 0..FOLDERS {
+        scene.remove(&format!("d{number}"));
+    }
+    fill("new", FILES / 2);
+    let new = scene.commit("new");
+    deploy(&scene, 1, old).await;
+    prepare(&scene.open(), new).await.unwrap();
+    Crash { scene, old, new }
+}
+
+/// A process of its own that resets to `commit` and is killed once `enough` of its files are there.
+fn kill_in_reset(crash: &Crash, number: u64, commit: CommitSha, enough: usize) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "crash::victim", "--ignored", "--nocapture"]);
+    command.env("VICTIM_ROOT", crash.scene.dir.path());
+    command.env("VICTIM_COMMIT", commit.to_string()).env("VICTIM_NUMBER", number.to_string());
+    let mut victim = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let patience = Instant::now() + Duration::from_secs(30);
+    while !crash.has_written(enough) && victim.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < patience, "the victim does nothing");
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    end(&mut victim);
+}
+
+fn end(victim: &mut Child) {
+    let _ = victim.kill();
+    victim.wait().unwrap();
+}
+
+impl Crash {
+    /// Files appear in the order of their names: folder `d9` is the last.
+    fn has_written(&self, enough: usize) -> bool {
+        let last = format!("d{}/f{}", enough % FOLDERS, FILES + enough);
+        self.scene.site().join(last).exists()
+    }
+}
+
+/// Not a test: what the other process does.
+#[tokio::test]
+#[ignore = "started by the tests that kill it"]
+async fn victim() {
+    let Ok(root) = std::env::var("VICTIM_ROOT") else { return };
+    let variable = |name: &str| std::env::var(name).unwrap();
+    let repository = GitRepository::open(settings_at(root.as_ref())).unwrap();
+    let number = variable("VICTIM_NUMBER").parse().unwrap();
+    let _ = reset(&repository, number, sha(&variable("VICTIM_COMMIT"))).await;
+}
+
+/// What git itself makes of the tree, when it reads every file.
+fn is_mixed(scene: &Scene) -> bool {
+    let status = git(&scene.site(), &["status", "--porcelain"]);
+    let head = scene.head();
+    let differing = git(&scene.site(), &["diff", "--name-only", &head.to_string()]);
+    !status.is_empty() && !differing.is_empty()
+}
+
+#[tokio::test]
+async fn a_kill_in_the_middle_of_a_reset_is_repaired_by_repeating_it() {
+    for enough in [0, 15, 5] {
+        let crash = stage().await;
+        kill_in_reset(&crash, 2, crash.new, enough);
+        assert!(is_mixed(&crash.scene), "the kill came too late or too early");
+        assert!(!crash.scene.open().inspect(crash.old).await.unwrap().exact);
+        let report = reset(&crash.scene.open(), 2, crash.new).await.unwrap();
+        let cached = git(&crash.scene.site(), &["ls-files", "--debug"]);
+        assert!(!cached.contains("mtime: 0:0"), "the next status would read every file");
+        crash.scene.assert_exact(crash.new);
+        assert_eq!((report.saved_to, report.untracked), (None, 0));
+        assert!(crash.scene.saves().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_kill_in_the_middle_of_a_reset_is_repaired_by_going_back_without_leftovers() {
+    let crash = stage().await;
+    kill_in_reset(&crash, 2, crash.new, 15);
+    assert!(is_mixed(&crash.scene));
+    let report = reset(&crash.scene.open(), 3, crash.old).await.unwrap();
+    crash.scene.assert_exact(crash.old);
+    assert_eq!(crash.scene.status(), "", "no file of the broken-off commit stays behind");
+    assert_eq!((report.saved_to, report.untracked), (None, 0));
+}
+
+#[tokio::test]
+async fn the_good_save_of_the_first_try_is_kept_and_named_again_after_a_kill() {
+    let crash = stage().await;
+    let file = format!("d0/f{FILES}");
+    crash.scene.put("d0/f0", "hot fix of an operator\n");
+    crash.scene.put(&file, "untracked, in the way\n");
+    crash.scene.put("notes", "untracked, not in the way\n");
+    kill_in_reset(&crash, 2, crash.new, 15);
+    let first = crash.scene.only_save();
+    let report = reset(&crash.scene.open(), 2, crash.new).await.unwrap();
+    crash.scene.assert_exact(crash.new);
+    assert_eq!(crash.scene.only_save(), first);
+    assert_eq!(report.saved_to, Some(first.display().to_string()));
+    assert_eq!(report.saved, ["d0/f0", &file]);
+    let kept = |path: &str| fs::read_to_string(first.join("files").join(path)).unwrap();
+    assert_eq!(kept("d0/f0"), "hot fix of an operator\n");
+    assert_eq!(kept(&file), "untracked, in the way\n");
+    assert_eq!(crash.scene.read("notes"), "untracked, not in the way\n");
+}
+
+#[tokio::test]
+async fn what_an_operator_changes_after_the_kill_is_saved_and_the_mixed_tree_is_not() {
+    let crash = stage().await;
+    kill_in_reset(&crash, 2, crash.new, 15);
+    crash.scene.put("readme.txt", "repaired by hand at 2 a.m.\n");
+    let report = reset(&crash.scene.open(), 3, crash.old).await.unwrap();
+    crash.scene.assert_exact(crash.old);
+    assert_eq!(report.saved, ["readme.txt"]);
+}
+
+#[tokio::test]
+async fn the_lock_of_our_own_dead_process_is_removed() {
+    let crash = stage().await;
+    kill_in_reset(&crash, 2, crash.new, 15);
+    crash.scene.put(".git/index.lock", "half an index");
+    crash.scene.put(".git/refs/heads/main.lock", "");
+    prepare(&crash.scene.open(), crash.new).await.unwrap();
+    crash.scene.put(".git/index.lock", "half an index");
+    reset(&crash.scene.open(), 2, crash.new).await.unwrap();
+    crash.scene.assert_exact(crash.new);
+    crash.scene.put(".git/index.lock", "of somebody else");
+    reset(&crash.scene.open(), 3, crash.old).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn another_agent_at_work_is_not_taken_for_a_dead_one() {
+    let scene = Scene::new();
+    let head = scene.head();
+    let mut other = Command::new("sleep").arg("60").spawn().unwrap();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", other.id())).unwrap();
+    let started = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap();
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let claim = format!(
+        "{{\"owner\":{{\"pid\":{},\"boot\":\"{}\",\"started\":\"{started}\"}},\"deployment\":2,\
+         \"sha\":\"{head}\",\"saved\":null}}",
+        other.id(),
+        boot.trim()
+    );
+    let git_dir = scene.site().canonicalize().unwrap().join(".git");
+    let name = git2::Oid::hash_object(git2::ObjectType::Blob, git_dir.to_str().unwrap().as_bytes());
+    let marker = scene.state().join("locks").join(format!("{}.resetting", name.unwrap()));
+    fs::create_dir_all(marker.parent().unwrap()).unwrap();
+    fs::write(&marker, claim).unwrap();
+    let failure = reset(&scene.open(), 3, head).await.unwrap_err();
+    assert!(failure.message.contains(&format!("process {}", other.id())), "{failure}");
+    end(&mut other);
+    reset(&scene.open(), 3, head).await.unwrap();
+    assert!(!marker.exists(), "the work is done");
+}
+
+#[tokio::test]
+async fn a_marker_that_a_power_cut_emptied_means_look_at_everything() {
+    let scene = Scene::new();
+    let head = scene.head();
+    let repository: GitRepository = scene.open();
+    let git_dir = scene.site().canonicalize().unwrap().join(".git");
+    let name = git2::Oid::hash_object(git2::ObjectType::Blob, git_dir.to_str().unwrap().as_bytes());
+    let marker = scene.state().join("locks").join(format!("{}.resetting", name.unwrap()));
+    fs::create_dir_all(marker.parent().unwrap()).unwrap();
+    fs::write(&marker, "").unwrap();
+    assert!(!repository.inspect(head).await.unwrap().exact);
+    reset(&repository, 1, head).await.unwrap();
+    assert!(repository.inspect(head).await.unwrap().exact);
+}

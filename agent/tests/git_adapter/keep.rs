@@ -33,7 +33,10 @@ async fn local_modifications_are_saved_and_the_patch_brings_them_back() {
     assert_eq!(scene.read("readme.txt"), "hot fix\n");
     assert_eq!(scene.read("added"), "and changed\n");
     assert!(!scene.site().join("deleted").exists());
-    assert_eq!(fs::metadata(scene.site().join("tool")).unwrap().permissions().mode() & 0o777, 0o755);
+    assert_eq!(
+        fs::metadata(scene.site().join("tool")).unwrap().permissions().mode() & 0o777,
+        0o755
+    );
     git(&scene.site(), &["reset", "--quiet", "--hard"]);
     fs::remove_file(scene.site().join("added")).unwrap();
     git(&scene.site(), &["apply", save.join("staged.patch").to_str().unwrap()]);

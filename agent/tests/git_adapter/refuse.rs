@@ -34,11 +34,13 @@ async fn a_foreign_index_lock_stops_the_deployment_before_anything_is_touched() 
     git(&scene.site(), &["fetch", "--quiet"]);
     scene.put(".git/index.lock", "");
     let repository = scene.open();
-    for failure in [prepare(&repository, pushed).await, reset(&repository, 1, pushed).await.map(drop)]
+    for failure in
+        [prepare(&repository, pushed).await, reset(&repository, 1, pushed).await.map(drop)]
     {
         let failure = failure.unwrap_err();
         assert_eq!(failure.kind, FailureKind::Repository);
-        assert!(failure.message.contains(".git/index.lock (0 s old)"), "{failure}");
+        assert!(failure.message.contains(".git/index.lock ("), "{failure}");
+        assert!(failure.message.contains(" s old)"), "{failure}");
         assert!(failure.message.contains("remove the file if no git command runs"), "{failure}");
     }
     assert_eq!(scene.read("readme.txt"), "one\n");
@@ -145,7 +147,8 @@ fn bare_missing_and_foreign_formats_are_refused() {
     assert!(at("nowhere").contains("does not exist"));
     fs::create_dir(scene.dir.path().join("plain")).unwrap();
     assert!(at("plain").contains("not inside a git work tree"));
-    for (name, format) in [("sha256", "--object-format=sha256"), ("table", "--ref-format=reftable")] {
+    for (name, format) in [("sha256", "--object-format=sha256"), ("table", "--ref-format=reftable")]
+    {
         git(scene.dir.path(), &["init", "--quiet", format, name]);
         assert!(at(name).contains("are not served"), "{}", at(name));
     }

@@ -1,6 +1,6 @@
 //! After a reset the tracked files are those of the commit, as git itself would have them.
 
-use std::fs;
+use std::{fs, path::Path, process::Command};
 
 use ripcord_agent::ports::SourceRepository;
 use ripcord_core::CommitSha;
@@ -178,18 +178,13 @@ async fn a_commit_is_exported_beside_the_live_tree_which_stays_as_it_is() {
     let after = (scene.head(), scene.status(), fs::read(scene.site().join(".git/index")).unwrap());
     assert_eq!(before, after);
     assert_eq!(fs::read_to_string(into.join("sub/run.bat")).unwrap(), "one\r\n");
-    fs::write(into.join("sub/run.bat"), "one\n").unwrap();
-    assert_eq!(disk(&scene, &into), disk(&scene, &scene.work()));
+    let expected = scene.dir.path().join("expected");
+    git(&scene.work(), &["checkout-index", "--all", &format!("--prefix={}/", expected.display())]);
+    assert_eq!(disk(&into), disk(&expected));
+    assert!(disk(&into).len() > 5);
     assert!(!into.join(".git").exists());
     let failure = repository.export(pushed, &into).await.unwrap_err();
     assert!(failure.message.contains("not empty"), "{failure}");
-}
-
-fn disk(scene: &Scene, folder: &std::path::Path) -> Vec<String> {
-    let index = scene.work().join(".git");
-    let git_dir = format!("--git-dir={}", index.display());
-    let text = git(folder, &[&git_dir, "--work-tree=.", "status", "--porcelain"]);
-    text.lines().map(str::to_owned).collect()
 }
 
 #[tokio::test]
@@ -219,4 +214,30 @@ async fn a_small_change_in_a_large_tree_reads_only_what_changed() {
     let report = deploy(&scene, 2, small).await;
     assert_eq!(report.changed, 1);
     scene.assert_exact(small);
+}
+
+#[tokio::test]
+async fn a_submodule_that_moved_is_no_obstacle_and_its_files_stay() {
+    let scene = Scene::new();
+    let allow = ["-c", "protocol.file.allow=always"];
+    let add = ["submodule", "--quiet", "add", "../upstream.git", "vendor"];
+    git(&scene.work(), &[&allow[..], &add[..]].concat());
+    let first = scene.commit("with a submodule");
+    deploy(&scene, 1, first).await;
+    assert_eq!(scene.status(), "");
+    git(&scene.site(), &[&allow[..], &["submodule", "--quiet", "update", "--init"]].concat());
+    scene.put("vendor/mine", "untracked in the submodule\n");
+    git(&scene.work().join("vendor"), &["commit", "--quiet", "--allow-empty", "-m", "moved"]);
+    let second = scene.commit("submodule moved");
+    deploy(&scene, 2, second).await;
+    assert_eq!(scene.head(), second);
+    assert_eq!(scene.read("vendor/mine"), "untracked in the submodule\n");
+    assert!(scene.open().inspect(second).await.unwrap().exact);
+}
+
+/// Mode, size and content or target of everything in a folder.
+fn disk(folder: &Path) -> Vec<String> {
+    let list = "find . -printf '%p %M %l ' -type f -exec sha1sum {} ';' -o -print | sort";
+    let output = Command::new("sh").args(["-c", list]).current_dir(folder).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }

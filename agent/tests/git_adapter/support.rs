@@ -38,6 +38,21 @@ pub struct Scene {
     pub dir: tempfile::TempDir,
 }
 
+/// The settings for the site of a scene at `root`.
+pub fn settings_at(root: &Path) -> Settings {
+    Settings {
+        environment: "preprod".parse().unwrap(),
+        path: root.join("site"),
+        remote: "origin".to_owned(),
+        branch: "main".to_owned(),
+        credentials: None,
+        state_dir: root.join("state"),
+        fetch_timeout: Duration::from_secs(20),
+        http: Some(http_client::build(None).unwrap()),
+        ssh_program: "ssh".into(),
+    }
+}
+
 impl Scene {
     /// An upstream with one commit, cloned to `site`.
     pub fn new() -> Self {
@@ -108,17 +123,7 @@ impl Scene {
     }
 
     pub fn settings(&self) -> Settings {
-        Settings {
-            environment: "preprod".parse().unwrap(),
-            path: self.site(),
-            remote: "origin".to_owned(),
-            branch: "main".to_owned(),
-            credentials: None,
-            state_dir: self.state(),
-            fetch_timeout: Duration::from_secs(20),
-            http: Some(http_client::build(None).unwrap()),
-            ssh_program: "ssh".into(),
-        }
+        settings_at(self.dir.path())
     }
 
     pub fn open(&self) -> GitRepository {

@@ -88,10 +88,7 @@ impl Lab {
             .layer(InterceptorLayer::new(peer::require))
             .add_service(health)
             .add_service(server::AgentServiceServer::new(service))
-            .serve_with_incoming_shutdown(
-                listener.incoming(stop.clone()),
-                stop.clone().cancelled_owned(),
-            );
+            .serve_with_incoming_shutdown(listener.incoming(), stop.clone().cancelled_owned());
         let served = tokio::spawn(async move { serve.await.unwrap() });
         Self { address, tls, access, calls, stop, served }
     }

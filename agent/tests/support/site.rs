@@ -28,7 +28,7 @@ use super::{
 };
 
 /// How long anything in a test may take before it counts as hanging.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(40);
 
 pub type Client = AgentServiceClient<Channel>;
 
@@ -249,19 +249,21 @@ impl Told {
     }
 }
 
-/// Reads a progress stream to its end.
+/// Reads a progress stream to its end, but not for ever.
 pub async fn listen<T>(mut stream: Streaming<T>, unwrap: impl Fn(T) -> Option<Progress>) -> Told {
     let mut told = Told::default();
-    loop {
-        match tokio::time::timeout(PATIENCE, stream.message()).await.expect("the stream hangs") {
-            Ok(Some(message)) => told.add(unwrap(message).unwrap()),
-            Ok(None) => return told,
-            Err(status) => {
-                told.error = Some(status);
-                return told;
+    let reading = async {
+        loop {
+            match stream.message().await {
+                Ok(Some(message)) => told.add(unwrap(message).unwrap()),
+                Ok(None) => return None,
+                Err(status) => return Some(status),
             }
         }
-    }
+    };
+    let error = tokio::time::timeout(PATIENCE, reading).await;
+    told.error = error.unwrap_or_else(|_| panic!("the stream does not end: {}", told.story()));
+    told
 }
 
 /// Deploys, and listens to the end; a refusal is an error in [`Told`].

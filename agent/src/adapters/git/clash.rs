@@ -11,7 +11,16 @@ use ripcord_core::Failure;
 
 use super::errors::repository;
 
-/// The untracked files that writing `paths` would replace.
+/// What stands where files of a commit must come.
+#[derive(Debug, Default)]
+pub(super) struct InTheWay {
+    /// Untracked files: they are saved, then replaced.
+    pub(super) files: BTreeSet<PathBuf>,
+    /// Folders with tracked files or nothing in them.
+    pub(super) folders: BTreeSet<PathBuf>,
+}
+
+/// What writing `paths` would replace.
 ///
 /// Refuses when a whole folder with untracked files would have to go: git deletes it, libgit2
 /// stops half-way; neither is what an operator wants.
@@ -19,11 +28,11 @@ pub(super) fn find<'p>(
     root: &Path,
     index: &Index,
     paths: impl IntoIterator<Item = &'p PathBuf>,
-) -> Result<BTreeSet<PathBuf>, Failure> {
+) -> Result<InTheWay, Failure> {
     let surroundings = Surroundings { root, index };
-    let mut found = BTreeSet::new();
+    let mut found = InTheWay::default();
     for path in paths {
-        found.extend(surroundings.in_the_way_of(path)?);
+        surroundings.look(path, &mut found)?;
     }
     Ok(found)
 }
@@ -34,21 +43,25 @@ struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
-    fn in_the_way_of(&self, path: &Path) -> Result<Option<PathBuf>, Failure> {
+    fn look(&self, path: &Path, found: &mut InTheWay) -> Result<(), Failure> {
         let mut above: Vec<_> = path.ancestors().collect();
         above.pop(); // The empty path: the root itself.
         for step in above.into_iter().rev() {
             let is_folder = match self.root.join(step).symlink_metadata() {
                 Ok(metadata) => metadata.is_dir(),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
                 Err(error) => return Err(self.unreadable(step, &error)),
             };
             if !is_folder {
-                return Ok((!self.is_tracked(step)).then(|| step.to_owned()));
+                found.files.extend((!self.is_tracked(step)).then(|| step.to_owned()));
+                return Ok(());
             }
         }
         match self.untracked_inside(path).map_err(|error| self.unreadable(path, &error))? {
-            None => Ok(None),
+            None => {
+                found.folders.insert(path.to_owned());
+                Ok(())
+            }
             Some(file) => Err(repository(format!(
                 "the commit has a file where {} is a folder with untracked files, such as {}: \
                  move them away first",

@@ -60,6 +60,12 @@ pub(super) fn contents(repo: &Repository, tree: &Tree<'_>) -> Result<Comparison,
     diff.map(|diff| Comparison::of(&diff)).or_fail(FailureKind::Repository, what)
 }
 
+/// Reads the files whose stat data the index does not know, and writes what it learned, so that
+/// the next look is quick again. Best effort: nothing depends on it.
+pub(super) fn remember_stat_data(repo: &Repository) {
+    let _ = repo.diff_index_to_workdir(None, Some(options().update_index(true)));
+}
+
 fn what() -> String {
     "compare the work tree with the commit".to_owned()
 }

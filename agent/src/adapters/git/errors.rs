@@ -18,9 +18,7 @@ pub(super) trait OrFail<T> {
 
 impl<T> OrFail<T> for Result<T, git2::Error> {
     fn or_fail(self, kind: FailureKind, what: impl FnOnce() -> String) -> Result<T, Failure> {
-        self.map_err(|error| {
-            Failure::new(kind, format!("cannot {}: {}", what(), error.message()))
-        })
+        self.map_err(|error| Failure::new(kind, format!("cannot {}: {}", what(), error.message())))
     }
 }
 

@@ -11,7 +11,7 @@ use ripcord_core::{CommitSha, Failure, FailureKind};
 
 use super::{
     attributes, compare,
-    errors::{OrFail, path_of, repository},
+    errors::{OrFail, repository},
     site::{self, Site},
 };
 
@@ -22,7 +22,7 @@ const SECOND_LOOKS: usize = 200;
 pub(super) fn export(site: &Site, sha: CommitSha, into: &Path) -> Result<(), Failure> {
     let repo = site.repository()?;
     let tree = site::tree_of(&site::commit(&repo, sha)?)?;
-    let empty = in_memory_index()?;
+    let empty = Index::new().or_fail(FailureKind::Internal, || "make an index".to_owned())?;
     let all = compare::wanted(&repo, &empty, &tree)?;
     attributes::refuse_filters(site, &repo, &empty, &tree, &all)?;
     let occupied = fs::read_dir(into).is_ok_and(|mut entries| entries.next().is_some());
@@ -33,18 +33,19 @@ pub(super) fn export(site: &Site, sha: CommitSha, into: &Path) -> Result<(), Fai
     write(site, &tree, into, &[])
 }
 
-fn in_memory_index() -> Result<Index, Failure> {
-    Index::new().or_fail(FailureKind::Internal, || "make an index".to_owned())
-}
-
 /// Writes the files of `tree` at `paths`, or all.
 fn write(site: &Site, tree: &Tree<'_>, into: &Path, paths: &[PathBuf]) -> Result<(), Failure> {
     let what = || format!("write the files of the commit into {}", into.display());
     fs::create_dir_all(into).or_fail(FailureKind::Tree, what)?;
-    // A second handle whose work tree is `into`: attributes are then looked up there, too.
+    // A second handle with the work tree `into` and the commit's index: libgit2 takes attributes
+    // from the one or the other, and both are to be those of the commit. The work tree comes
+    // first: what is asked of attributes before is remembered.
     let aside = site.repository()?;
     aside.set_workdir(into, false).or_fail(FailureKind::Tree, what)?;
-    aside.set_index(&mut in_memory_index()?).or_fail(FailureKind::Tree, what)?;
+    let tree = aside.find_tree(tree.id()).or_fail(FailureKind::Tree, what)?;
+    let mut index = Index::new().or_fail(FailureKind::Tree, what)?;
+    index.read_tree(&tree).or_fail(FailureKind::Tree, what)?;
+    aside.set_index(&mut index).or_fail(FailureKind::Tree, what)?;
     let mut checkout = CheckoutBuilder::new();
     checkout.force().update_index(false).refresh(false).disable_pathspec_match(true);
     for path in paths {
@@ -69,8 +70,7 @@ pub(super) fn unlike_checkout(
     }
     let what = || "check files out beside the work tree".to_owned();
     let place = site.settings.state_dir.join("locks").join(format!("look-{}", std::process::id()));
-    let mut shown: Vec<PathBuf> = suspects.into_iter().cloned().collect();
-    shown.extend(attribute_files(repo)?);
+    let shown: Vec<PathBuf> = suspects.into_iter().cloned().collect();
     let written = write(site, tree, &place, &shown);
     let differ = |path: &PathBuf| !same(&site.root.join(path), &place.join(path));
     let unlike = paths.into_iter().filter(differ).collect();
@@ -93,12 +93,6 @@ fn may_be_odd(repo: &Repository, tree: &Tree<'_>, path: &Path) -> bool {
 
 fn has_crlf(content: &[u8]) -> bool {
     content.windows(2).any(|pair| pair == b"\r\n")
-}
-
-fn attribute_files(repo: &Repository) -> Result<Vec<PathBuf>, Failure> {
-    let index = compare::index(repo)?;
-    let files = index.iter().filter(|entry| entry.path.ends_with(b".gitattributes"));
-    Ok(files.map(|entry| path_of(&entry.path).to_owned()).collect())
 }
 
 fn same(one: &Path, other: &Path) -> bool {

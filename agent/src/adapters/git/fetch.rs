@@ -1,10 +1,12 @@
 //! Fetches the one configured branch, and answers where it stands on the remote.
 
+use std::path::Path;
+
 use git2::{AutotagOption, FetchOptions, FetchPrune, Oid, Remote, RemoteCallbacks, Repository};
-use ripcord_core::Failure;
+use ripcord_core::{Failure, FailureKind};
 
 use super::{
-    errors::{remote as remote_failure, repository},
+    errors::{OrFail, remote as remote_failure, repository},
     site::Site,
     transport::{self, Login, Session},
 };
@@ -18,7 +20,14 @@ pub(super) fn fetch(site: &Site, repo: &Repository, reporter: &Reporter) -> Resu
         let (place, reason) = (site.root.display(), error.message());
         repository(format!("{place} has no usable remote {name}: {reason}; see `git remote -v`"))
     })?;
-    let shown = transport::display(remote.url().unwrap_or_default());
+    let address = remote.url().unwrap_or_default().to_owned();
+    if is_relative(&address) {
+        let place = site.root.join(&address).display().to_string();
+        remote = repo.remote_anonymous(&place).or_fail(FailureKind::Repository, || {
+            format!("use the address {address} of the remote {name}")
+        })?;
+    }
+    let shown = transport::display(&address);
     let login = Login::read(site.settings.credentials.as_ref())?;
     let session = Session::new(&site.settings, login, shown.clone());
     let refspec = format!("+{}:refs/remotes/{name}/{}", site.remote_ref(), site.settings.branch);
@@ -30,6 +39,11 @@ pub(super) fn fetch(site: &Site, repo: &Repository, reporter: &Reporter) -> Resu
         })
     })?;
     advertised(site, &remote, &shown)
+}
+
+/// git takes such a path from the work tree's root, libgit2 from wherever the process runs.
+fn is_relative(address: &str) -> bool {
+    !address.contains(':') && Path::new(address).is_relative()
 }
 
 fn options<'cb>(session: &'cb Session, reporter: &'cb Reporter) -> FetchOptions<'cb> {

@@ -100,6 +100,12 @@ impl GitRepository {
         &self.site.common_dir
     }
 
+    /// The root of the work tree.
+    #[must_use]
+    pub fn work_tree(&self) -> &Path {
+        &self.site.root
+    }
+
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Site) -> Result<T, Failure> + Send + 'static,

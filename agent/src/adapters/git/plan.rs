@@ -1,16 +1,14 @@
 //! Looks at everything that a reset would meet, without touching it. Done by `prepare`, to refuse
 //! early, and again by `reset`, which may run hours later or without a `prepare` before it.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use git2::{Commit, Index, Repository};
 use ripcord_core::Failure;
 
 use super::{
-    attributes, clash,
+    attributes,
+    clash::{self, InTheWay},
     compare::{self, Wanted},
     errors::{path_of, repository},
     export,
@@ -29,8 +27,8 @@ const SKIP_WORKTREE: u16 = 0x4000;
 pub(super) struct Plan {
     /// Tracked files with local modifications.
     pub(super) modified: Vec<PathBuf>,
-    /// Untracked files where files of the commit must come.
-    pub(super) in_the_way: BTreeSet<PathBuf>,
+    /// What stands where files of the commit must come.
+    pub(super) in_the_way: InTheWay,
     /// Whether index and work tree are those of the commit already.
     pub(super) nothing_to_write: bool,
 }
@@ -63,7 +61,7 @@ pub(super) fn plan(
     let nothing_to_write = modified.is_empty() && wanted.is_empty();
     if let Some(interrupted) = interrupted {
         modified.retain(|path| !interrupted.wrote(path));
-        in_the_way.retain(|path| !interrupted.wrote(path));
+        in_the_way.files.retain(|path| !interrupted.wrote(path));
     }
     Ok(Plan { modified, in_the_way, nothing_to_write })
 }

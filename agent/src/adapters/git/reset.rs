@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -10,6 +10,7 @@ use git2::{Commit, Repository, RepositoryState, ResetType, build::CheckoutBuilde
 use ripcord_core::{CommitSha, DeploymentNumber, Failure, FailureKind, effect::TreeReport};
 
 use super::{
+    clash::InTheWay,
     compare::{self, Comparison},
     errors::OrFail,
     export,
@@ -42,11 +43,15 @@ pub(super) fn reset(
         let untracked = compare_all(site, &repo, &commit)?.untracked;
         return Ok(TreeReport { untracked, ..TreeReport::default() });
     }
+    let careful = unfinished.is_some();
     let saved = save::save(site, &repo, deployment, &plan)?;
     let saved = saved.or_else(|| saved_before(unfinished, deployment));
     let working = marker.begin(Some(deployment), sha, saved.clone())?;
     make_way(site, &plan.in_the_way)?;
     let (changed, untracked) = write_and_verify(site, &repo, &commit, reporter)?;
+    if careful {
+        compare::remember_stat_data(&repo);
+    }
     working.finish();
     let saved_to = saved.as_ref().map(|saved| saved.to.clone());
     let saved = saved.map(|saved| saved.paths).unwrap_or_default();
@@ -59,14 +64,34 @@ fn saved_before(unfinished: Option<Claim>, deployment: DeploymentNumber) -> Opti
     claim.and_then(|claim| claim.saved)
 }
 
-/// Removes untracked files that were saved and stand where files of the commit come.
-fn make_way(site: &Site, in_the_way: &BTreeSet<PathBuf>) -> Result<(), Failure> {
-    for path in in_the_way {
+/// Removes untracked files that were saved, and empty folders, where files of the commit come:
+/// libgit2 would stop at an empty folder.
+fn make_way(site: &Site, in_the_way: &InTheWay) -> Result<(), Failure> {
+    for path in &in_the_way.files {
         let place = site.root.join(path);
         let removed = fs::remove_file(&place);
         removed.or_fail(FailureKind::Tree, || format!("replace {}", place.display()))?;
     }
+    for path in &in_the_way.folders {
+        let place = site.root.join(path);
+        let removed = remove_empty(&place);
+        removed.or_fail(FailureKind::Tree, || format!("clear {}", place.display()))?;
+    }
     Ok(())
+}
+
+/// Removes the folders in `folder` that have no files in them, and itself.
+fn remove_empty(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_empty(&entry.path())?;
+        }
+    }
+    match fs::remove_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+        removed => removed,
+    }
 }
 
 /// Answers how many files were written or deleted, and how many untracked ones there are.
@@ -119,11 +144,7 @@ fn check_out(
     reset.or_fail(FailureKind::Tree, || format!("reset the work tree to {}", commit.id()))
 }
 
-fn compare_all(
-    site: &Site,
-    repo: &Repository,
-    commit: &Commit<'_>,
-) -> Result<Comparison, Failure> {
+fn compare_all(site: &Site, repo: &Repository, commit: &Commit<'_>) -> Result<Comparison, Failure> {
     let tree = site::tree_of(commit)?;
     let Comparison { differing, untracked } = compare::everything(repo, Some(&tree))?;
     let differing = export::unlike_checkout(site, repo, &tree, differing)?;

@@ -39,7 +39,7 @@ pub(super) fn save(
     deployment: DeploymentNumber,
     plan: &Plan,
 ) -> Result<Option<Saved>, Failure> {
-    let paths: Vec<&PathBuf> = plan.modified.iter().chain(&plan.in_the_way).collect();
+    let paths: Vec<&PathBuf> = plan.modified.iter().chain(&plan.in_the_way.files).collect();
     if paths.is_empty() {
         return Ok(None);
     }
@@ -47,9 +47,7 @@ pub(super) fn save(
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let name = format!("{}-{now}", deployment.0);
     let (fresh, place) = (folder.join(format!(".{name}.new")), folder.join(name));
-    let what = || {
-        format!("save local modifications to {} (nothing was touched)", place.display())
-    };
+    let what = || format!("save local modifications to {} (nothing was touched)", place.display());
     copy_all(site, &fresh, &paths).or_fail(FailureKind::Repository, what)?;
     write_patches(repo, &fresh, &plan.modified)?;
     seal(&fresh, &place).or_fail(FailureKind::Repository, what)?;

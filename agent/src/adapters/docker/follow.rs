@@ -1,0 +1,241 @@
+//! One reader that follows containers, across restarts, recreation and Docker's own absence. It
+//! costs one stream per container and one of events; nothing is polled.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use bollard::{
+    container::LogOutput, errors::Error, models::EventMessage, query_parameters::LogsOptionsBuilder,
+};
+use futures_util::stream::{self, BoxStream, SelectAll, StreamExt};
+use ripcord_core::Failure;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::{
+    engine::EngineError,
+    logs::DockerLogs,
+    merge::{Records, take},
+    select::Found,
+    tracker::Tracker,
+};
+use crate::ports::{LogRecord, LogStart};
+
+/// Pause before Docker is asked again after it went away, or why a stream ended.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What arrives from a container: its id, and a frame, or nothing at the stream's end.
+type Arrival = (String, Option<Result<LogOutput, Error>>);
+
+/// Why following stopped for now.
+enum Pause {
+    ReaderGone,
+    DockerGone(EngineError),
+}
+
+impl From<EngineError> for Pause {
+    fn from(error: EngineError) -> Self {
+        Self::DockerGone(error)
+    }
+}
+
+/// One reader that follows.
+pub(super) struct Follower {
+    logs: DockerLogs,
+    from: LogStart,
+    records: Records,
+    trackers: HashMap<String, Tracker>,
+    has_backlog: bool,
+    arrivals: SelectAll<BoxStream<'static, Arrival>>,
+    attached: HashSet<String>,
+    /// Containers that were started while their former stream was still open.
+    started: HashSet<String>,
+    recheck: Option<Instant>,
+}
+
+impl Follower {
+    /// A reader that has read nothing.
+    pub(super) fn new(logs: DockerLogs, from: LogStart, records: Records) -> Self {
+        Self {
+            logs,
+            from,
+            records,
+            trackers: HashMap::new(),
+            has_backlog: false,
+            arrivals: SelectAll::new(),
+            attached: HashSet::new(),
+            started: HashSet::new(),
+            recheck: None,
+        }
+    }
+
+    /// Sends records until the reader goes away.
+    pub(super) async fn run(mut self) {
+        let mut is_told = false;
+        loop {
+            match self.follow(&mut is_told).await {
+                Pause::ReaderGone => return,
+                Pause::DockerGone(error) => {
+                    if !is_told && self.records.send(Err(error.into())).await.is_err() {
+                        return;
+                    }
+                    is_told = true;
+                }
+            }
+            tokio::select! {
+                () = self.records.closed() => return,
+                () = sleep(PAUSE) => {}
+            }
+        }
+    }
+
+    /// Follows until Docker or the reader goes away.
+    async fn follow(&mut self, is_told: &mut bool) -> Pause {
+        // Events are asked for from a moment before the list is made: no start falls in between.
+        let mut events = match self.logs.start_events().await {
+            Ok(events) => events,
+            Err(error) => return error.into(),
+        };
+        if let Err(error) = self.begin().await {
+            return error.into();
+        }
+        *is_told = false;
+        loop {
+            match self.step(&mut events).await {
+                Ok(()) => {}
+                Err(pause) => return pause,
+            }
+        }
+    }
+
+    /// Attaches to all containers: for the first time behind the backlog, later behind what was read.
+    async fn begin(&mut self) -> Result<(), EngineError> {
+        let found = self.logs.find().await?;
+        if !self.has_backlog {
+            let trackers = self.logs.trackers(&found, self.from, &self.records).await?;
+            let ids = found.iter().map(|container| container.id.clone());
+            self.trackers = ids.zip(trackers).collect();
+            self.has_backlog = true;
+        }
+        self.attach_all(&found, |_| true).await
+    }
+
+    async fn step(
+        &mut self,
+        events: &mut BoxStream<'static, Result<EventMessage, Error>>,
+    ) -> Result<(), Pause> {
+        tokio::select! {
+            () = self.records.closed() => Err(Pause::ReaderGone),
+            Some((id, arrival)) = self.arrivals.next(), if !self.arrivals.is_empty() => {
+                self.arrived(id, arrival).await
+            }
+            event = events.next() => self.heard(event).await,
+            () = at(self.recheck) => {
+                self.recheck = None;
+                let found = self.logs.find().await?;
+                Ok(self.attach_all(&found, |container| container.running).await?)
+            }
+        }
+    }
+
+    async fn arrived(
+        &mut self,
+        id: String,
+        arrival: Option<Result<LogOutput, Error>>,
+    ) -> Result<(), Pause> {
+        match arrival {
+            Some(Ok(frame)) => self.pass_on(&id, &frame).await,
+            Some(Err(error)) => match self.logs.engine.explain("read a container's log", error) {
+                // The stream's end follows, and with it another try.
+                EngineError::Unreachable { .. } | EngineError::Silent { .. } => Ok(()),
+                refused @ EngineError::Refused { .. } => {
+                    send(&self.records, Err(refused.into())).await
+                }
+            },
+            None => {
+                self.attached.remove(&id);
+                if self.started.remove(&id) {
+                    return Ok(self.attach(id).await?);
+                }
+                self.recheck = self.recheck.or(Some(Instant::now() + PAUSE));
+                Ok(())
+            }
+        }
+    }
+
+    async fn pass_on(&mut self, id: &str, frame: &LogOutput) -> Result<(), Pause> {
+        let mut records = Vec::new();
+        if let Some(tracker) = self.trackers.get_mut(id) {
+            take(tracker, frame, &mut records);
+        }
+        for record in records {
+            send(&self.records, Ok(record)).await?;
+        }
+        Ok(())
+    }
+
+    /// A container was started, perhaps one of ours, perhaps a new one.
+    async fn heard(&mut self, event: Option<Result<EventMessage, Error>>) -> Result<(), Pause> {
+        let event = match event {
+            Some(Ok(event)) => event,
+            Some(Err(error)) => return Err(self.logs.engine.explain("tell events", error).into()),
+            None => {
+                let error = std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
+                let error = Error::IOError { err: error };
+                return Err(self.logs.engine.explain("tell events", error).into());
+            }
+        };
+        let Some(id) = event.actor.and_then(|actor| actor.id) else { return Ok(()) };
+        if self.attached.contains(&id) {
+            self.started.insert(id);
+            return Ok(());
+        }
+        let found = self.logs.find().await?;
+        Ok(self.attach_all(&found, |container| container.id == id).await?)
+    }
+
+    async fn attach_all(
+        &mut self,
+        found: &[Found],
+        wanted: impl Fn(&Found) -> bool,
+    ) -> Result<(), EngineError> {
+        let exists = |id: &str| found.iter().any(|container| container.id == id);
+        let attached = &self.attached;
+        self.trackers.retain(|id, _| exists(id) || attached.contains(id));
+        for container in found.iter().filter(|container| wanted(container)) {
+            if !self.attached.contains(&container.id) {
+                let new = || Tracker::new(container.source.clone(), 0);
+                self.trackers.entry(container.id.clone()).or_insert_with(new);
+                self.attach(container.id.clone()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn attach(&mut self, id: String) -> Result<(), EngineError> {
+        let Some(tracker) = self.trackers.get_mut(&id) else { return Ok(()) };
+        let docker = self.logs.engine.docker().await?;
+        tracker.attach();
+        let options = LogsOptionsBuilder::new().follow(true).stdout(true).stderr(true);
+        let options = options.timestamps(true).since(tracker.resume_at()).build();
+        let (of, ended) = (id.clone(), (id.clone(), None));
+        let frames = docker.logs(&id, Some(options)).map(move |frame| (of.clone(), Some(frame)));
+        self.arrivals.push(frames.chain(stream::iter([ended])).boxed());
+        self.attached.insert(id);
+        Ok(())
+    }
+}
+
+/// Hands a record to the reader.
+async fn send(records: &Records, record: Result<LogRecord, Failure>) -> Result<(), Pause> {
+    records.send(record).await.map_err(|_closed| Pause::ReaderGone)
+}
+
+/// That instant; never, when there is none.
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,98 @@
+//! The log of an environment's containers: the backlog as one sequence, or followed from there on.
+
+use std::{collections::HashMap, sync::Arc};
+
+use bollard::{errors::Error, models::EventMessage, query_parameters::EventsOptionsBuilder};
+use futures_util::stream::{BoxStream, StreamExt};
+use jiff::Timestamp;
+use ripcord_core::Failure;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::{
+    Containers,
+    engine::{Engine, EngineError},
+    follow::Follower,
+    merge::{Records, send_backlog},
+    select::{Found, find},
+    tracker::Tracker,
+};
+use crate::ports::{LogRecord, LogSource, LogStart};
+
+/// So many records may wait for a slow reader, 4 MiB at most; then Docker waits.
+const WAITING_RECORDS: usize = 64;
+
+/// The log of an environment's containers.
+#[derive(Debug, Clone)]
+pub(super) struct DockerLogs {
+    pub(super) engine: Arc<Engine>,
+    containers: Containers,
+}
+
+impl DockerLogs {
+    pub(super) fn new(engine: Arc<Engine>, containers: Containers) -> Self {
+        Self { engine, containers }
+    }
+}
+
+impl LogSource for DockerLogs {
+    /// When Docker is away, a follower gets one error, and goes on when Docker is back.
+    fn lines(&self, from: LogStart) -> BoxStream<'static, Result<LogRecord, Failure>> {
+        let (records, receiver) = mpsc::channel(WAITING_RECORDS);
+        let logs = self.clone();
+        tokio::spawn(async move {
+            if from.follow {
+                Follower::new(logs, from, records).run().await;
+            } else if let Err(error) = logs.backlog(from, &records).await {
+                let _ = records.send(Err(error.into())).await;
+            }
+        });
+        ReceiverStream::new(receiver).boxed()
+    }
+}
+
+impl DockerLogs {
+    async fn backlog(&self, from: LogStart, records: &Records) -> Result<(), EngineError> {
+        let found = find(&self.engine, &self.containers).await?;
+        let mut last = Vec::new();
+        for mut tracker in send_backlog(&self.engine, &found, from, records).await? {
+            tracker.finish(&mut last);
+        }
+        for record in last {
+            let _ = records.send(Ok(record)).await;
+        }
+        Ok(())
+    }
+
+    /// Starts of containers from a moment ago on, ours or not.
+    pub(super) async fn start_events(
+        &self,
+    ) -> Result<BoxStream<'static, Result<EventMessage, Error>>, EngineError> {
+        let filters = HashMap::from([("type", vec!["container"]), ("event", vec!["start"])]);
+        let since = (Timestamp::now().as_second() - 1).to_string();
+        let options = EventsOptionsBuilder::new().since(&since).filters(&filters).build();
+        Ok(self.engine.docker().await?.events(Some(options)).boxed())
+    }
+
+    /// Sends the backlog that is wanted, and gives the trackers that stand behind it.
+    pub(super) async fn trackers(
+        &self,
+        found: &[Found],
+        from: LogStart,
+        records: &Records,
+    ) -> Result<Vec<Tracker>, EngineError> {
+        if from.tail == Some(0) {
+            let now = i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
+            return Ok(found.iter().map(|each| Tracker::new(each.source.clone(), now)).collect());
+        }
+        send_backlog(&self.engine, found, from, records).await
+    }
+
+    /// The containers now. One that is missing (it is being recreated) will be heard of.
+    pub(super) async fn find(&self) -> Result<Vec<Found>, EngineError> {
+        match find(&self.engine, &self.containers).await {
+            Err(EngineError::Refused { status: Some(404), .. }) => Ok(Vec::new()),
+            found => found,
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Restarts a container, also when Docker itself goes away in the middle of it.
+
+use std::time::Duration;
+
+use bollard::models::ContainerInspectResponse;
+use ripcord_core::Failure;
+use tokio::time::{Instant, sleep};
+
+use super::{
+    deaf,
+    engine::{Engine, EngineError},
+    select::Found,
+};
+use crate::ports::Reporter;
+
+/// How long Docker may be away before a restart fails: enough for its own restart or upgrade.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Pause before Docker is asked again; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// Longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What Docker waits for a stop when neither the container nor the configuration says.
+const DOCKERS_GRACE: Duration = Duration::from_secs(10);
+
+/// Asks until Docker is there to answer, for a while. What is asked must be repeatable.
+pub(super) async fn patiently<T, F: Future<Output = Result<T, EngineError>>>(
+    reporter: &Reporter,
+    mut ask: impl FnMut() -> F,
+) -> Result<T, Failure> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let error = match ask().await {
+            Err(error @ EngineError::Unreachable { .. }) => error,
+            Ok(answer) => return Ok(answer),
+            Err(error @ (EngineError::Silent { .. } | EngineError::Refused { .. })) => {
+                return Err(error.into());
+            }
+        };
+        if Instant::now() + pause > deadline {
+            return Err(error.into());
+        }
+        if pause == FIRST_PAUSE {
+            reporter.remark(format!("{error}; trying for {}s", PATIENCE.as_secs())).await;
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Restarts one container.
+pub(super) async fn one(
+    engine: &Engine,
+    container: &Found,
+    stop_timeout: Option<Duration>,
+    reporter: &Reporter,
+) -> Result<(), Failure> {
+    let look = patiently(reporter, || engine.inspect(&container.id)).await?;
+    let mut grace = stop_timeout.unwrap_or_else(|| own_grace(&look));
+    if !grace.is_zero() && deaf::hears_nothing(&look) {
+        grace = Duration::ZERO;
+        reporter.remark(deaf::remark(&container.source)).await;
+    }
+    patiently(reporter, || engine.restart(&container.id, &container.source, grace)).await
+}
+
+fn own_grace(look: &ContainerInspectResponse) -> Duration {
+    let seconds = look.config.as_ref().and_then(|config| config.stop_timeout);
+    let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
+    seconds.map_or(DOCKERS_GRACE, Duration::from_secs)
+}

@@ -1,0 +1,187 @@
+//! Turns one container's log frames into records, and remembers which frames were seen.
+//!
+//! Docker can resume a log only at a whole second, so frames come again. Per stream they are in the
+//! order of their times, so the last time, and how many frames had it, tell old from new. Between
+//! the two streams the order may be off by a little.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::super::lines::LineCutter;
+use crate::ports::LogRecord;
+
+/// So much earlier than the last frame a stream is resumed, for the two streams' disorder.
+const OVERLAP_SECONDS: i64 = 2;
+
+const NANOS: i64 = 1_000_000_000;
+
+/// The state of reading one container's log.
+#[derive(Debug)]
+pub(super) struct Tracker {
+    source: Arc<str>,
+    not_before: i64,
+    stdout: Side,
+    stderr: Side,
+    last_told: i64,
+}
+
+/// One of its two streams.
+#[derive(Debug, Default)]
+struct Side {
+    /// The last frame's time, and how many frames had it.
+    seen: Option<(i64, u32)>,
+    /// While frames come again: so many of the last time are still to come.
+    replayed: Option<u32>,
+    cutter: LineCutter,
+    line_time: i64,
+}
+
+impl Tracker {
+    /// Nothing read yet; frames before `not_before` (nanoseconds since 1970) are not wanted.
+    pub(super) fn new(source: Arc<str>, not_before: i64) -> Self {
+        let (stdout, stderr) = Default::default();
+        Self { source, not_before, stdout, stderr, last_told: i64::MIN }
+    }
+
+    /// Says that the frames come (again) from [`Tracker::resume_at`] on.
+    pub(super) fn attach(&mut self) {
+        for side in [&mut self.stdout, &mut self.stderr] {
+            side.replayed = side.seen.map(|(_, count)| count);
+        }
+    }
+
+    /// From which second on frames must come again so that none is lost.
+    pub(super) fn resume_at(&self) -> i32 {
+        let last = self.stdout.seen.max(self.stderr.seen).map(|(time, _)| time);
+        let resumed = last.map_or(i64::MIN, |time| time - OVERLAP_SECONDS * NANOS);
+        i32::try_from(resumed.max(self.not_before).max(0) / NANOS).unwrap_or(i32::MAX)
+    }
+
+    /// Takes a frame, and appends the lines that it completes to `records`.
+    pub(super) fn take(&mut self, stderr: bool, frame: &[u8], records: &mut Vec<LogRecord>) {
+        let side = if stderr { &mut self.stderr } else { &mut self.stdout };
+        let last_time = side.seen.map_or(self.not_before, |(time, _)| time);
+        let (time, text) = split_time(frame).unwrap_or((last_time, frame));
+        if time < self.not_before || !side.is_new(time) {
+            return;
+        }
+        if !side.cutter.is_within_line() {
+            side.line_time = time;
+        }
+        let mut lines = Vec::new();
+        side.cutter.push(text, &mut lines);
+        self.record(stderr, lines, records);
+    }
+
+    /// Gives what has no line end, when no more will come.
+    pub(super) fn finish(&mut self, records: &mut Vec<LogRecord>) {
+        for stderr in [false, true] {
+            let side = if stderr { &mut self.stderr } else { &mut self.stdout };
+            let mut lines = Vec::new();
+            side.cutter.finish(&mut lines);
+            self.record(stderr, lines, records);
+        }
+    }
+
+    fn record(&mut self, stderr: bool, lines: Vec<String>, records: &mut Vec<LogRecord>) {
+        let side = if stderr { &self.stderr } else { &self.stdout };
+        for line in lines {
+            self.last_told = self.last_told.max(side.line_time);
+            records.push(LogRecord {
+                time_unix_nanos: self.last_told,
+                source: Arc::clone(&self.source),
+                stderr,
+                line,
+                marker: false,
+            });
+        }
+    }
+}
+
+impl Side {
+    fn is_new(&mut self, time: i64) -> bool {
+        if let (Some((last, _)), Some(left)) = (self.seen, self.replayed) {
+            if time < last {
+                return false;
+            }
+            if time == last && left > 0 {
+                self.replayed = Some(left - 1).filter(|left| *left > 0);
+                return false;
+            }
+            self.replayed = None;
+        }
+        self.seen = match self.seen {
+            Some((last, count)) if last == time => Some((last, count + 1)),
+            Some(_) | None => Some((time, 1)),
+        };
+        true
+    }
+}
+
+/// A frame begins with its time, in RFC 3339, and a space.
+fn split_time(frame: &[u8]) -> Option<(i64, &[u8])> {
+    let space = frame.iter().take(40).position(|byte| *byte == b' ')?;
+    let time: Timestamp = std::str::from_utf8(&frame[..space]).ok()?.parse().ok()?;
+    Some((i64::try_from(time.as_nanosecond()).ok()?, &frame[space + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(tracker: &mut Tracker, frames: &[(bool, &str)]) -> Vec<String> {
+        let mut records = Vec::new();
+        for (stderr, frame) in frames {
+            tracker.take(*stderr, format!("2026-01-01T00:00:{frame}").as_bytes(), &mut records);
+        }
+        assert!(records.is_sorted_by_key(|record| record.time_unix_nanos));
+        records.into_iter().map(|record| record.line).collect()
+    }
+
+    #[test]
+    fn frames_that_come_again_are_told_once_whatever_their_times() {
+        let frames = [
+            (false, "01.5Z a\n"),
+            (true, "01.4Z b\n"),
+            (false, "02Z c\n"),
+            (false, "02Z c\n"),
+            (true, "02.1Z d\n"),
+            (false, "02Z c\n"),
+            (false, "03Z e\n"),
+        ];
+        let expected = ["a", "b", "c", "c", "d", "c", "e"];
+        for cut in 0..=frames.len() {
+            let mut tracker = Tracker::new("web".into(), 0);
+            let mut told = lines(&mut tracker, &frames[..cut]);
+            tracker.attach();
+            told.extend(lines(&mut tracker, &frames));
+            assert_eq!(told, expected, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_docker_split_is_put_together_also_across_a_reconnection() {
+        let mut tracker = Tracker::new("web".into(), 0);
+        assert!(lines(&mut tracker, &[(false, "01Z one ")]).is_empty());
+        tracker.attach();
+        let frames = [(false, "01Z one "), (true, "01Z between\n"), (false, "01Z line\r\n")];
+        assert_eq!(lines(&mut tracker, &frames), ["between", "one line"]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_loses_nothing_while_attached() {
+        let mut tracker = Tracker::new("web".into(), 0);
+        lines(&mut tracker, &[(false, "30Z a\n")]);
+        tracker.attach();
+        assert_eq!(lines(&mut tracker, &[(false, "30Z a\n"), (false, "10Z b\n")]), ["b"]);
+    }
+
+    #[test]
+    fn only_the_overlap_is_read_again() {
+        let mut tracker = Tracker::new("web".into(), 0);
+        assert_eq!(tracker.resume_at(), 0);
+        lines(&mut tracker, &[(false, "30.9Z a\n")]);
+        assert_eq!(tracker.resume_at(), 1_767_225_628);
+    }
+}

@@ -1,0 +1,173 @@
+//! The connection to an agent: TCP, then TLS 1.3 with both certificates, then gRPC over it.
+//!
+//! The TLS connection is made here and handed to tonic ready-made, so that what went wrong is a
+//! value of ours and not a text, and so that nothing reconnects behind the back of the caller.
+
+use std::{io, sync::Arc, time::Duration};
+
+use hyper_util::rt::TokioIo;
+use ripcord_proto::v1::agent_service_client::AgentServiceClient;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
+use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use tonic::{
+    Status,
+    transport::{Channel, Endpoint},
+};
+use tower::service_fn;
+
+use crate::{
+    failure::{self, Failure, Meaning},
+    target::Target,
+};
+
+/// Name lookup, TCP and TLS together: longer than any healthy network needs.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// An agent that is silent for this long is asked whether it is there.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+/// How long it may take to say so.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a refusing agent may take to say why.
+const DIAGNOSIS_TIMEOUT: Duration = Duration::from_secs(2);
+/// Room for log batches on long-distance links.
+const WINDOW_BYTES: u32 = 1 << 20;
+
+/// The calls of an agent.
+pub(crate) type Client = AgentServiceClient<Channel>;
+
+/// An agent that can be connected to, again and again.
+#[derive(Clone)]
+pub(crate) struct Agent {
+    host: String,
+    port: u16,
+    name: ServerName<'static>,
+    tls: Arc<ClientConfig>,
+}
+
+impl Agent {
+    /// Reads the certificates that `target` names.
+    pub(crate) fn new(target: &Target) -> Result<Self, Failure> {
+        let name = ServerName::try_from(target.host.clone())
+            .map_err(|_| Failure::Usage(format!("{} is not a host name", target.host)))?;
+        let tls = Arc::new(tls_config(target)?);
+        Ok(Self { host: target.host.clone(), port: target.port, name, tls })
+    }
+
+    /// Connects. The agent judges the client certificate only when the first call is made.
+    pub(crate) async fn connect(&self) -> Result<Client, Failure> {
+        let stream = self.handshake().await?;
+        let channel = over(stream).await.map_err(|error| self.unreachable(&error.to_string()))?;
+        Ok(AgentServiceClient::new(channel))
+    }
+
+    /// What a status means. An agent that refuses a certificate may close the connection before
+    /// its reason was read: then it is asked once more, by somebody who only listens.
+    pub(crate) async fn meaning(&self, status: &Status) -> Meaning {
+        match failure::meaning(status) {
+            Meaning::Lost(message) => match self.handshake_refusal().await {
+                Some(refusal) => Meaning::Final(refusal),
+                None => Meaning::Lost(message),
+            },
+            told @ Meaning::Final(_) => told,
+        }
+    }
+
+    /// A status as the end of a command that makes one call and is done.
+    pub(crate) async fn failure(&self, status: &Status) -> Failure {
+        match self.meaning(status).await {
+            Meaning::Final(failure) => failure,
+            Meaning::Lost(message) => self.unreachable(&message),
+        }
+    }
+
+    pub(crate) fn unreachable(&self, why: &str) -> Failure {
+        let message = format!("the agent at {}:{} cannot be reached: {why}", self.host, self.port);
+        Failure::Unreachable { message }
+    }
+
+    async fn handshake(&self) -> Result<TlsStream<TcpStream>, Failure> {
+        let connecting = timeout(CONNECT_TIMEOUT, self.tcp_then_tls()).await;
+        connecting.unwrap_or_else(|_| Err(self.unreachable("no answer within 10 s")))
+    }
+
+    async fn tcp_then_tls(&self) -> Result<TlsStream<TcpStream>, Failure> {
+        let tcp = TcpStream::connect((self.host.as_str(), self.port)).await;
+        let tcp = tcp.map_err(|error| self.unreachable(&error.to_string()))?;
+        tcp.set_nodelay(true).map_err(|error| self.unreachable(&error.to_string()))?;
+        let connector = TlsConnector::from(self.tls.clone());
+        let tls = connector.connect(self.name.clone(), tcp).await;
+        tls.map_err(|error| {
+            self.refusal(&error).unwrap_or_else(|| self.unreachable(&error.to_string()))
+        })
+    }
+
+    /// Connects and says nothing: a refusing agent's alert is then the first thing to be read.
+    async fn handshake_refusal(&self) -> Option<Failure> {
+        let listening = async {
+            let mut stream = match self.handshake().await {
+                Ok(stream) => stream,
+                Err(refusal @ Failure::Access { .. }) => return Some(refusal),
+                Err(_) => return None,
+            };
+            let heard = stream.read_u8().await;
+            heard.err().and_then(|error| self.refusal(&error))
+        };
+        timeout(DIAGNOSIS_TIMEOUT, listening).await.ok().flatten()
+    }
+
+    fn refusal(&self, error: &io::Error) -> Option<Failure> {
+        let message = failure::explain_tls(failure::tls_error(error)?);
+        Some(Failure::Access { message: format!("{}:{}: {message}", self.host, self.port) })
+    }
+}
+
+/// gRPC over a connection that is there already.
+async fn over(stream: TlsStream<TcpStream>) -> Result<Channel, tonic::transport::Error> {
+    let mut once = Some(TokioIo::new(stream));
+    let connector = service_fn(move |_| {
+        let stream = once.take().ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected));
+        std::future::ready(stream)
+    });
+    Endpoint::from_static("http://agent")
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .connect_with_connector(connector)
+        .await
+}
+
+fn tls_config(target: &Target) -> Result<ClientConfig, Failure> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(&target.ca, "--ca")? {
+        roots.add(certificate).map_err(|error| unusable("--ca", &target.ca, &error))?;
+    }
+    let chain = certificates(&target.cert, "--cert")?;
+    let key = PrivateKeyDer::from_pem_file(&target.key)
+        .map_err(|error| unusable("--key", &target.key, &error))?;
+    let mut config = ClientConfig::builder_with_protocol_versions(&[&rustls::version::TLS13])
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, key)
+        .map_err(|error| unusable("--cert with --key", &target.cert, &error))?;
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(config)
+}
+
+fn certificates(
+    path: &std::path::Path,
+    flag: &str,
+) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let found = read.map_err(|error| unusable(flag, path, &error))?;
+    if found.is_empty() {
+        return Err(unusable(flag, path, &"it holds no certificate"));
+    }
+    Ok(found)
+}
+
+/// A certificate that is not there or not readable is a matter of access, whatever the cause.
+fn unusable(flag: &str, path: &std::path::Path, why: &dyn std::fmt::Display) -> Failure {
+    Failure::Access { message: format!("cannot use {} ({flag}): {why}", path.display()) }
+}

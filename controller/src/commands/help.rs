@@ -1,0 +1,75 @@
+//! `ripcord help`: the topics that belong to no single verb.
+
+use clap::{Args, CommandFactory};
+
+use crate::{cli::Cli, config::similar, exit::Exit, failure::Failure, out};
+
+const ENVIRONMENT: &str = "\
+Environment variables. A flag wins over its variable, a variable over a file.
+
+  RIPCORD_AGENT    the agent, as https://host:7443
+  RIPCORD_CERT     the client certificate, PEM
+  RIPCORD_KEY      the client certificate's private key, PEM
+  RIPCORD_CA       the CA that signed the agent's certificate, PEM
+  RIPCORD_CONFIG   read this file instead of looking for ripcord.toml
+
+In a GitHub workflow these are read too:
+  GITHUB_SHA                            the commit, when --sha is not given
+  GITHUB_RUN_ID, GITHUB_RUN_ATTEMPT     the request id, so that a repeated step joins
+  GITHUB_ACTIONS                        the story folds into one group";
+
+const CONFIG: &str = "\
+Configuration. What flags and variables do not say is read from
+
+  1. ripcord.toml, looked for from the current folder upwards, as far as the git root
+     (or the file that --config names)
+  2. ~/.config/ripcord/config.toml
+
+Both take these keys; the first file that has a key wins:
+
+  agent = \"https://vm.example:7443\"
+  cert  = \"~/.config/ripcord/operator.pem\"     relative paths start at the file's folder
+  key   = \"~/.config/ripcord/operator.key\"
+  ca    = \"~/.config/ripcord/agent-ca.pem\"
+  default_environment = \"preprod\"
+
+ripcord.toml may also hold [environments.NAME] and [checks.NAME]. Unknown keys are errors.";
+
+const TOPICS: [&str; 3] = ["exit-codes", "environment", "config"];
+
+/// Explain exit-codes, environment, config, or a command
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// exit-codes, environment, config, or a command
+    topic: Option<String>,
+}
+
+/// Runs it.
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    match arguments.topic.as_deref() {
+        None => out::result(&Cli::command().render_long_help().to_string())?,
+        Some("exit-codes") => out::result(&exit_codes())?,
+        Some("environment") => out::result(ENVIRONMENT)?,
+        Some("config") => out::result(CONFIG)?,
+        Some(command) => out::result(&command_help(command)?)?,
+    }
+    Ok(Exit::Success)
+}
+
+fn exit_codes() -> String {
+    let lines = Exit::ALL.iter().map(|exit| format!("{:>5}  {}", exit.code(), exit.meaning()));
+    std::iter::once("Exit codes".to_owned()).chain(lines).collect::<Vec<_>>().join("\n")
+}
+
+fn command_help(name: &str) -> Result<String, Failure> {
+    let mut cli = Cli::command();
+    cli.build();
+    if let Some(command) = cli.find_subcommand_mut(name) {
+        return Ok(command.render_long_help().to_string());
+    }
+    let commands = cli.get_subcommands().map(clap::Command::get_name);
+    let known: Vec<&str> = TOPICS.into_iter().chain(commands).collect();
+    let advice = similar(name, &known).map(|meant| format!("; did you mean {meant}?"));
+    let advice = advice.unwrap_or_else(|| format!("; there are {}", TOPICS.join(", ")));
+    Err(Failure::Usage(format!("there is no help on {name:?}{advice}")))
+}

@@ -1,0 +1,160 @@
+//! `ripcord status`: what runs where, once, as it changes, or as a check.
+
+use std::time::Duration;
+
+use clap::Args;
+use ripcord_proto::v1::{StatusRequest, StatusResponse};
+
+use crate::{
+    cli::Format,
+    client::{Agent, Client},
+    context::Context,
+    exit::Exit,
+    failure::Failure,
+    out,
+    render::{json, table},
+};
+
+/// How often `-w` looks.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Cursor home, and erase what is below.
+const REDRAW: &str = "\x1b[H\x1b[J";
+/// Erase the screen once, before the first drawing.
+const CLEAR: &str = "\x1b[2J";
+
+const AFTER_HELP: &str = "\
+Examples:
+  ripcord status
+  ripcord status prod --check      for monitoring
+  ripcord status -w                look every second
+
+Exit codes: 0 told · 6 unknown environment · 10 (with --check) one is unhealthy or stranded.";
+
+/// What runs where, and in which state
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    /// Only these; default: all that the certificate may see
+    #[arg(value_name = "ENV")]
+    environments: Vec<String>,
+    /// Look again every second, until Ctrl-C
+    #[arg(short, long)]
+    watch: bool,
+    /// Exit with 10 when an environment is unhealthy or stranded
+    #[arg(long, conflicts_with = "watch")]
+    check: bool,
+}
+
+/// Runs it.
+pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    let agent = context.agent()?;
+    if arguments.watch {
+        return watch(context, &agent, arguments).await;
+    }
+    let status = context.bounded(ask_once(&agent, arguments)).await?;
+    let text = shown(context, &status)?;
+    if context.wants_json() { out::result(&text) } else { out::people(&text) }?;
+    let failed = arguments.check && status.environments.iter().any(needs_attention);
+    Ok(if failed { Exit::Unhealthy } else { Exit::Success })
+}
+
+async fn ask_once(agent: &Agent, arguments: &Arguments) -> Result<StatusResponse, Failure> {
+    ask(agent, &mut agent.connect().await?, arguments).await
+}
+
+async fn ask(
+    agent: &Agent,
+    client: &mut Client,
+    arguments: &Arguments,
+) -> Result<StatusResponse, Failure> {
+    let request = StatusRequest { environments: arguments.environments.clone() };
+    let status = match client.status(request).await {
+        Ok(answer) => answer.into_inner(),
+        Err(status) => return Err(agent.failure(&status).await),
+    };
+    for asked in &arguments.environments {
+        if !status.environments.iter().any(|shown| &shown.name == asked) {
+            let message = format!("the agent shows no environment {asked:?} to this certificate");
+            return Err(Failure::Refused { reason: "UNKNOWN_ENVIRONMENT".to_owned(), message });
+        }
+    }
+    Ok(status)
+}
+
+fn shown(context: &Context, status: &StatusResponse) -> Result<String, Failure> {
+    match context.global.format() {
+        Format::Human => Ok(table::status(status)),
+        Format::Json | Format::Ndjson => Ok(json::status(status).to_string()),
+    }
+}
+
+fn needs_attention(environment: &ripcord_proto::v1::EnvironmentStatus) -> bool {
+    let unhealthy = environment.health.as_ref().is_some_and(|health| !health.ok);
+    unhealthy || !environment.stranded.is_empty()
+}
+
+/// Looks until Ctrl-C; an agent that is away for a while is told, and asked again.
+async fn watch(context: &Context, agent: &Agent, arguments: &Arguments) -> Result<Exit, Failure> {
+    let mut screen = Screen::new(context);
+    tokio::select! {
+        ended = look_again_and_again(context, agent, arguments, &mut screen) => ended,
+        _ = tokio::signal::ctrl_c() => Ok(Exit::Detached),
+    }
+}
+
+async fn look_again_and_again(
+    context: &Context,
+    agent: &Agent,
+    arguments: &Arguments,
+    screen: &mut Screen,
+) -> Result<Exit, Failure> {
+    let mut client = agent.connect().await?;
+    loop {
+        match ask(agent, &mut client, arguments).await {
+            Ok(status) => screen.show(shown(context, &status)?)?,
+            Err(Failure::Unreachable { message }) => {
+                screen.complain(&message);
+                if let Ok(again) = agent.connect().await {
+                    client = again;
+                }
+            }
+            Err(failure) => return Err(failure),
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// Where `-w` shows: in place on a terminal, else only what is new.
+struct Screen {
+    in_place: bool,
+    last: Option<String>,
+    complained: bool,
+}
+
+impl Screen {
+    fn new(context: &Context) -> Self {
+        let in_place = out::stdout_is_terminal() && !context.wants_json();
+        Self { in_place, last: None, complained: false }
+    }
+
+    fn show(&mut self, text: String) -> Result<(), Failure> {
+        self.complained = false;
+        if self.last.as_ref() == Some(&text) {
+            return Ok(());
+        }
+        let clear = if self.last.is_none() { CLEAR } else { "" };
+        let written = match self.in_place {
+            true => out::result(&format!("{clear}{REDRAW}{text}")),
+            false => out::result(&text),
+        };
+        self.last = Some(text);
+        written
+    }
+
+    fn complain(&mut self, message: &str) {
+        if !std::mem::replace(&mut self.complained, true) {
+            out::complain(message);
+            self.last = None;
+        }
+    }
+}

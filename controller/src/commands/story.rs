@@ -1,0 +1,121 @@
+//! What `deploy`, `rollback` and `watch` share: follow to the end, and tell the one result.
+
+use ripcord_proto::v1::WaitFor;
+
+use crate::{
+    cli::Format,
+    client::Agent,
+    context::Context,
+    exit::{self, Asked, Exit},
+    failure::Failure,
+    follow::{Follow, Opening},
+    out,
+    render::{github, result},
+    report::{Outcome, Report},
+    tell,
+};
+
+/// Follows what `opening` asks for; `report` learns what there is to know on the way.
+pub(crate) async fn follow(
+    context: &Context,
+    agent: &Agent,
+    opening: Opening,
+    wait: WaitFor,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let request_id = opening.request_id().map(str::to_owned);
+    let title =
+        format!("ripcord {} {}", context.command, report.environment.as_deref().unwrap_or(""));
+    let mut teller = tell::teller(&context.global, title.trim_end());
+    let mut follow = Follow::new(agent, opening, wait, context.global.timeout);
+    let ended = follow.run(teller.as_mut()).await;
+    let learnt = ended.map(|result| Report::of_result(context.command, result));
+    teller.end(learnt.as_ref().map_or(true, |report| went_badly(report.outcome)));
+    match (follow.place(), request_id) {
+        (Some(place), _) => {
+            report.deployment = Some(place.deployment);
+            report.sha = crate::report::present(place.sha.clone()).or(report.sha.take());
+        }
+        (None, Some(id)) if follow.may_have_arrived(&learnt) => {
+            out::say(&format!("the request may have arrived: repeat it with --request-id {id}"));
+        }
+        (None, _) => {}
+    }
+    *report = complete(learnt?, report);
+    Ok(())
+}
+
+/// An agent's result may leave out what both sides know.
+fn complete(result: Report, known: &Report) -> Report {
+    Report {
+        environment: result.environment.or_else(|| known.environment.clone()),
+        deployment: result.deployment.or(known.deployment),
+        sha: result.sha.or_else(|| known.sha.clone()),
+        ..result
+    }
+}
+
+fn went_badly(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Live | Outcome::Validated | Outcome::Superseded | Outcome::Pending => false,
+        Outcome::RolledBack
+        | Outcome::Failed
+        | Outcome::Stranded
+        | Outcome::Refused
+        | Outcome::Error => true,
+    }
+}
+
+/// Tells the result, or why there is none, and gives the exit code.
+pub(crate) fn conclude(
+    context: &Context,
+    mut report: Report,
+    ended: Result<(), Failure>,
+    asked: Asked,
+) -> Exit {
+    let exit = match &ended {
+        Ok(()) => exit::of_report(&report, asked),
+        Err(failure) => {
+            report = report.failed(failure);
+            exit::of_failure(failure)
+        }
+    };
+    report.exit_code = exit.code();
+    // A reader that went away changes nothing about what became of the deployment.
+    let _ = match context.global.format() {
+        Format::Json | Format::Ndjson => out::json(&report),
+        Format::Human => {
+            tell_people(&report, ended.err());
+            Ok(())
+        }
+    };
+    if tell::in_github_actions() && exit != Exit::Success {
+        out::say(&github::error(&annotation(&report)));
+    }
+    exit
+}
+
+fn tell_people(report: &Report, failure: Option<Failure>) {
+    let Some(failure) = failure else {
+        let _ = out::people(&result::result(report));
+        return;
+    };
+    out::complain(&failure.to_string());
+    if let (
+        Failure::Detached | Failure::TimedOut { .. } | Failure::Unreachable { .. },
+        Some(number),
+    ) = (&failure, report.deployment)
+    {
+        let environment = report.environment.as_deref().unwrap_or_default();
+        out::say(&format!("attach again with: ripcord watch {environment} {number}"));
+    }
+}
+
+fn annotation(report: &Report) -> String {
+    let text = result::result(report);
+    let first = text.lines().next().unwrap_or_default();
+    match &report.reason {
+        Some(reason) => format!("{first}: {}", crate::render::sanitize::sanitize(reason)),
+        None => first.to_owned(),
+    }
+}

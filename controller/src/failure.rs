@@ -1,0 +1,179 @@
+//! Why a command could not be done, and how gRPC and TLS errors become one of these reasons.
+
+use std::{error::Error as StdError, io, time::Duration};
+
+use ripcord_proto::ERROR_DOMAIN;
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+/// Why a command could not be done. The exit code follows from the variant.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The command line or the configuration is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// TLS, certificate or role.
+    #[error("{message}")]
+    Access { message: String },
+    /// No connection, or it was lost for good.
+    #[error("{message}")]
+    Unreachable { message: String },
+    /// The agent refused before anything happened.
+    #[error("{message}")]
+    Refused { reason: String, message: String },
+    /// `--timeout` ended the wait.
+    #[error("no result after {}; the deployment goes on", crate::render::duration(*after))]
+    TimedOut { after: Duration },
+    /// Ctrl-C.
+    #[error("detached; the deployment goes on")]
+    Detached,
+    /// Nobody thought of this.
+    #[error("{0}")]
+    Unexpected(String),
+    /// Standard output cannot be written.
+    #[error("cannot write the result: {0}")]
+    Stdout(io::Error),
+}
+
+impl Failure {
+    /// The `google.rpc.ErrorInfo` reason, or a word of the same kind for failures on this side.
+    pub(crate) fn reason(&self) -> &str {
+        match self {
+            Self::Usage(_) => "USAGE",
+            Self::Access { .. } => "ACCESS_DENIED",
+            Self::Unreachable { .. } => "UNREACHABLE",
+            Self::Refused { reason, .. } => reason,
+            Self::TimedOut { .. } => "TIMED_OUT",
+            Self::Detached => "DETACHED",
+            Self::Unexpected(_) | Self::Stdout(_) => "UNEXPECTED",
+        }
+    }
+
+    /// Whether the reader of our output went away: nobody is left to be told.
+    pub(crate) fn is_closed_stdout(&self) -> bool {
+        matches!(self, Self::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// What a status means for the call that got it.
+pub(crate) enum Meaning {
+    /// The connection broke; the same call may be made again.
+    Lost(String),
+    /// The call ended with this.
+    Final(Failure),
+}
+
+/// Reads a status: the agent's own reasons first, then TLS, then the connection.
+pub(crate) fn meaning(status: &Status) -> Meaning {
+    if let Some(reason) = agent_reason(status) {
+        return Meaning::Final(of_reason(reason, status.message().to_owned()));
+    }
+    if let Some(error) = tls_error(status) {
+        return Meaning::Final(Failure::Access { message: explain_tls(error) });
+    }
+    let message = status.message().to_owned();
+    match status.code() {
+        Code::InvalidArgument => Meaning::Final(Failure::Usage(message)),
+        Code::Unauthenticated | Code::PermissionDenied => {
+            Meaning::Final(Failure::Access { message })
+        }
+        Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded => Meaning::Lost(message),
+        _ if status.source().is_some() => Meaning::Lost(root_cause(status)),
+        Code::NotFound
+        | Code::FailedPrecondition
+        | Code::AlreadyExists
+        | Code::ResourceExhausted => {
+            let reason = "REFUSED".to_owned();
+            Meaning::Final(Failure::Refused { reason, message })
+        }
+        Code::Unimplemented => Meaning::Final(Failure::Unexpected(format!(
+            "the agent does not know this call ({message}); it may be older than this controller"
+        ))),
+        code => {
+            Meaning::Final(Failure::Unexpected(format!("the agent answered {code:?}: {message}")))
+        }
+    }
+}
+
+fn agent_reason(status: &Status) -> Option<String> {
+    let info = status.get_details_error_info()?;
+    (info.domain == ERROR_DOMAIN).then_some(info.reason)
+}
+
+fn of_reason(reason: String, message: String) -> Failure {
+    match reason.as_str() {
+        "INVALID_ARGUMENT" | "INVALID_SHA" | "INVALID_REQUEST" => Failure::Usage(message),
+        "ACCESS_DENIED" | "UNAUTHENTICATED" | "PERMISSION_DENIED" => Failure::Access { message },
+        "INTERNAL" => Failure::Unexpected(message),
+        _ => Failure::Refused { reason, message },
+    }
+}
+
+/// The rustls error in a chain of sources, where there is one.
+pub(crate) fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(tls) = error.downcast_ref() {
+            return Some(tls);
+        }
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = match inner {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+fn root_cause(error: &(dyn StdError + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// A TLS error as a person needs it: who refused whom, and why.
+pub(crate) fn explain_tls(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::AlertReceived(alert) => explain_alert(*alert),
+        rustls::Error::InvalidCertificate(reason) => explain_certificate(reason),
+        rustls::Error::PeerIncompatible(reason) => {
+            format!("the agent does not speak TLS 1.3 as it must: {reason:?}")
+        }
+        other => format!("the TLS handshake failed: {other}"),
+    }
+}
+
+fn explain_alert(alert: rustls::AlertDescription) -> String {
+    use rustls::AlertDescription as Alert;
+    let why = match alert {
+        Alert::CertificateRequired => "certificate required",
+        Alert::CertificateExpired => "certificate expired",
+        Alert::CertificateRevoked => "certificate revoked",
+        Alert::UnknownCA | Alert::DecryptError => "unknown CA",
+        Alert::BadCertificate => "bad certificate",
+        Alert::UnsupportedCertificate => "not a client certificate",
+        Alert::CertificateUnknown => "certificate not acceptable",
+        Alert::AccessDenied => "access denied",
+        other => return format!("the agent ended the TLS handshake: {other:?}"),
+    };
+    format!("the agent refused this certificate: {why}")
+}
+
+fn explain_certificate(reason: &rustls::CertificateError) -> String {
+    use rustls::CertificateError as Bad;
+    match reason {
+        Bad::UnknownIssuer | Bad::BadSignature => {
+            "the agent's certificate is not signed by --ca".to_owned()
+        }
+        Bad::Expired | Bad::ExpiredContext { .. } => {
+            "the agent's certificate is expired; issue a new one with `ripcord certs issue`"
+                .to_owned()
+        }
+        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
+            format!("the agent's certificate is for another name than the URL's host: {reason}")
+        }
+        other => format!("the agent's certificate is not acceptable: {other}"),
+    }
+}

@@ -1,0 +1,151 @@
+//! The shapes that programs read, made from the agent's messages. Fields are added, never renamed.
+
+use jiff::Timestamp;
+use ripcord_proto::v1;
+use serde_json::{Value, json};
+
+use super::phase_word;
+
+/// `status --json`.
+pub(crate) fn status(status: &v1::StatusResponse) -> Value {
+    let agent = status.agent.clone().unwrap_or_default();
+    let environments: Vec<Value> = status.environments.iter().map(environment).collect();
+    json!({
+        "schema": "ripcord/v1/status",
+        "agent": { "version": agent.version, "host": agent.host },
+        "environments": environments,
+    })
+}
+
+fn environment(one: &v1::EnvironmentStatus) -> Value {
+    json!({
+        "name": one.name,
+        "live": one.live.as_ref().map(placement),
+        "validated": one.validated.as_ref().map(placement),
+        "rollback_point": one.rollback_point.as_ref().map(placement),
+        "phase": phase_word(one.phase()),
+        "hold": one.hold.as_ref().map(hold),
+        "health": one.health.as_ref().map(health),
+        "exact": one.exact,
+        "untracked": one.untracked,
+        "active": number(one.active),
+        "stranded": text(&one.stranded),
+        "unavailable": text(&one.unavailable),
+        "title": text(&one.title),
+        "url": text(&one.url),
+        "subject": text(&one.subject),
+        "author": text(&one.author),
+    })
+}
+
+fn placement(placement: &v1::Placement) -> Value {
+    json!({ "deployment": placement.deployment, "sha": placement.sha })
+}
+
+/// A hold, with who, why and since when.
+pub(crate) fn hold(hold: &v1::HoldInfo) -> Value {
+    json!({ "by": hold.by, "reason": hold.reason, "since": hold.since.as_ref().map(rfc3339) })
+}
+
+fn health(health: &v1::HealthInfo) -> Value {
+    let status = (health.status != 0).then_some(health.status);
+    json!({ "ok": health.ok, "status": status, "detail": text(&health.detail) })
+}
+
+/// `history --json`.
+pub(crate) fn history(history: &v1::HistoryResponse) -> Value {
+    let deployments: Vec<Value> = history.deployments.iter().map(summary).collect();
+    json!({ "schema": "ripcord/v1/history", "deployments": deployments })
+}
+
+/// One deployment of a list.
+pub(crate) fn summary(one: &v1::DeploymentSummary) -> Value {
+    json!({
+        "deployment": one.deployment,
+        "kind": kind_word(one.kind()),
+        "sha": one.sha,
+        "outcome": outcome_word(one.outcome()),
+        "verdict": text(&one.verdict),
+        "by": text(&one.by),
+        "reason": text(&one.reason),
+        "started": one.started.as_ref().map(rfc3339),
+        "finished": one.finished.as_ref().map(rfc3339),
+        "phase": phase_word(one.phase()),
+        "subject": text(&one.subject),
+        "author": text(&one.author),
+        "undoes": number(one.undoes),
+    })
+}
+
+/// One line of `--output ndjson`.
+pub(crate) fn event(event: &v1::Event) -> Value {
+    let data = serde_json::from_str(&event.data_json).unwrap_or(Value::Null);
+    json!({
+        "schema": "ripcord/v1/event",
+        "sequence": event.sequence,
+        "time": event.time.as_ref().map(rfc3339),
+        "environment": event.environment,
+        "deployment": number(event.deployment),
+        "kind": event.kind,
+        "phase": phase_word(event.phase()),
+        "severity": severity_word(event.severity()),
+        "message": event.message,
+        "data": data,
+        "output": event.output.as_ref().map(output),
+    })
+}
+
+fn output(output: &v1::Output) -> Value {
+    json!({ "source": output.source, "stream": stream_word(output.stream()), "line": output.line })
+}
+
+/// The word for a kind of deployment.
+pub(crate) fn kind_word(kind: v1::DeploymentKind) -> &'static str {
+    match kind {
+        v1::DeploymentKind::Unspecified | v1::DeploymentKind::Deploy => "deploy",
+        v1::DeploymentKind::Rollback => "rollback",
+    }
+}
+
+/// The word for an outcome; what has not ended is pending.
+pub(crate) fn outcome_word(outcome: v1::Outcome) -> &'static str {
+    match outcome {
+        v1::Outcome::Unspecified | v1::Outcome::Pending => "pending",
+        v1::Outcome::Live => "live",
+        v1::Outcome::Validated => "validated",
+        v1::Outcome::RolledBack => "rolled_back",
+        v1::Outcome::Failed => "failed",
+        v1::Outcome::Superseded => "superseded",
+        v1::Outcome::Stranded => "stranded",
+        v1::Outcome::Refused => "refused",
+    }
+}
+
+fn severity_word(severity: v1::Severity) -> &'static str {
+    match severity {
+        v1::Severity::Unspecified | v1::Severity::Info => "info",
+        v1::Severity::Warning => "warning",
+        v1::Severity::Error => "error",
+    }
+}
+
+/// The word for an output.
+pub(crate) fn stream_word(stream: v1::OutputStream) -> &'static str {
+    match stream {
+        v1::OutputStream::Unspecified | v1::OutputStream::Stdout => "stdout",
+        v1::OutputStream::Stderr => "stderr",
+    }
+}
+
+/// RFC 3339 in UTC.
+pub(crate) fn rfc3339(time: &prost_types::Timestamp) -> String {
+    Timestamp::new(time.seconds, time.nanos).map(|time| time.to_string()).unwrap_or_default()
+}
+
+fn text(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn number(number: u64) -> Option<u64> {
+    (number != 0).then_some(number)
+}

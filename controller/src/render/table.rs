@@ -1,0 +1,245 @@
+//! Lists for people: columns without lines around them, as wide as they need to be.
+
+use comfy_table::{ContentArrangement, Table};
+use jiff::{Timestamp, tz::TimeZone};
+use ripcord_proto::v1::{
+    DeploymentKind, DeploymentSummary, EnvironmentStatus, HistoryResponse, Outcome, Placement,
+    StatusResponse,
+};
+
+use crate::certs::Listed;
+
+use super::{duration, json, phase_name, plain, sanitize::sanitize, short};
+
+/// Aligns `rows` under `header`. Every cell must be harmless already.
+fn columns(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
+    table.set_header(header.iter().copied());
+    table.add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n")
+}
+
+/// `ripcord status`.
+pub(crate) fn status(status: &StatusResponse) -> String {
+    if status.environments.is_empty() {
+        return "the agent shows no environment to this certificate".to_owned();
+    }
+    let header = ["ENV", "LIVE", "VALIDATED", "PHASE", "HEALTH", "HOLD", "FILES", "URL"];
+    let rows = status.environments.iter().map(environment_row).collect();
+    let mut lines = vec![columns(&header, rows)];
+    for one in &status.environments {
+        lines.extend(remarks(one));
+    }
+    lines.join("\n")
+}
+
+fn environment_row(one: &EnvironmentStatus) -> Vec<String> {
+    let active = if one.active == 0 { String::new() } else { format!(" #{}", one.active) };
+    vec![
+        clean(&one.name),
+        placement(one.live.as_ref()),
+        placement(one.validated.as_ref()),
+        format!("{}{active}", phase_name(one.phase())),
+        health(one),
+        one.hold.as_ref().map_or_else(dash, |_| "held".to_owned()),
+        files(one),
+        clean(&one.url),
+    ]
+}
+
+fn placement(placement: Option<&Placement>) -> String {
+    match placement {
+        None => dash(),
+        Some(Placement { deployment: 0, sha }) => format!("{} (before)", clean(short(sha))),
+        Some(Placement { deployment, sha }) => format!("{} #{deployment}", clean(short(sha))),
+    }
+}
+
+fn health(one: &EnvironmentStatus) -> String {
+    match &one.health {
+        _ if !one.stranded.is_empty() => "STRANDED".to_owned(),
+        None => dash(),
+        Some(health) if health.ok => "ok".to_owned(),
+        Some(health) if health.status == 0 => "DOWN".to_owned(),
+        Some(health) => format!("DOWN {}", health.status),
+    }
+}
+
+fn files(one: &EnvironmentStatus) -> String {
+    match (one.exact, one.untracked) {
+        (None, _) => dash(),
+        (Some(false), _) => "modified".to_owned(),
+        (Some(true), 0) => "exact".to_owned(),
+        (Some(true), 1) => "exact, 1 untracked".to_owned(),
+        (Some(true), many) => format!("exact, {many} untracked"),
+    }
+}
+
+/// What does not fit into a column, and must not be missed.
+fn remarks(one: &EnvironmentStatus) -> Vec<String> {
+    let mut remarks = Vec::new();
+    let mut remark = |what: &str, text: &str| {
+        remarks.push(format!("{}: {what}: {}", clean(&one.name), clean(text)));
+    };
+    if !one.stranded.is_empty() {
+        remark("stranded", &one.stranded);
+    }
+    if let Some(health) = one.health.as_ref().filter(|health| !health.ok) {
+        remark("unhealthy", &health.detail);
+    }
+    if let Some(hold) = &one.hold {
+        remark("on hold", &format!("{} by {}", hold.reason, hold.by));
+    }
+    if !one.unavailable.is_empty() {
+        remark("unavailable", &one.unavailable);
+    }
+    remarks
+}
+
+/// `ripcord history`.
+pub(crate) fn history(history: &HistoryResponse, zone: &TimeZone) -> String {
+    if history.deployments.is_empty() {
+        return "nothing was deployed yet".to_owned();
+    }
+    let header = ["#", "STARTED", "TOOK", "COMMIT", "OUTCOME", "VERDICT", "BY", "WHAT"];
+    let rows = history.deployments.iter().map(|one| summary_row(one, zone)).collect();
+    columns(&header, rows)
+}
+
+fn summary_row(one: &DeploymentSummary, zone: &TimeZone) -> Vec<String> {
+    let started = one.started.as_ref().and_then(instant);
+    let finished = one.finished.as_ref().and_then(instant);
+    let took = started.zip(finished).map(|(from, to)| to.duration_since(from).unsigned_abs());
+    let outcome = match one.outcome() {
+        Outcome::Unspecified | Outcome::Pending => phase_name(one.phase()).to_owned(),
+        ended => json::outcome_word(ended).replace('_', " "),
+    };
+    vec![
+        one.deployment.to_string(),
+        started.map_or_else(dash, |time| plain::date(time, zone)),
+        took.map_or_else(dash, duration),
+        clean(short(&one.sha)),
+        outcome,
+        if one.verdict.is_empty() { dash() } else { clean(&one.verdict) },
+        clean(one.by.rsplit_once("//").map_or(&one.by, |(_, name)| name)),
+        what(one),
+    ]
+}
+
+fn what(one: &DeploymentSummary) -> String {
+    let text = if one.reason.is_empty() { &one.subject } else { &one.reason };
+    let text = clean(&text.chars().take(60).collect::<String>());
+    match (one.kind(), one.undoes) {
+        (DeploymentKind::Unspecified | DeploymentKind::Deploy, _) => text,
+        (DeploymentKind::Rollback, 0) => format!("rollback: {text}"),
+        (DeploymentKind::Rollback, undone) => format!("rollback of #{undone}: {text}"),
+    }
+}
+
+/// `ripcord certs list`.
+pub(crate) fn certificates(found: &[Listed]) -> String {
+    let header = ["FILE", "IDENTITY", "ROLE", "EXPIRES", "DAYS LEFT"];
+    let rows = found.iter().map(|one| {
+        let days = if one.days_left < 0 { "expired".to_owned() } else { one.days_left.to_string() };
+        let identity = one.identity.as_deref().map_or_else(dash, clean);
+        vec![clean(&one.file), identity, one.role.to_owned(), one.expires.clone(), days]
+    });
+    columns(&header, rows.collect())
+}
+
+fn instant(time: &prost_types::Timestamp) -> Option<Timestamp> {
+    Timestamp::new(time.seconds, time.nanos).ok()
+}
+
+fn clean(text: &str) -> String {
+    sanitize(text).into_owned()
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use ripcord_proto::v1::{HealthInfo, HoldInfo, Phase};
+
+    use super::*;
+
+    fn placed(deployment: u64, digit: &str) -> Option<Placement> {
+        Some(Placement { deployment, sha: digit.repeat(40) })
+    }
+
+    #[test]
+    fn the_table_shows_every_environment_and_what_must_not_be_missed() {
+        let preprod = EnvironmentStatus {
+            name: "preprod".into(),
+            url: "https://preprod.example/".into(),
+            live: placed(143, "b"),
+            validated: placed(141, "a"),
+            phase: Phase::Watching.into(),
+            active: 143,
+            health: Some(HealthInfo { ok: true, status: 200, detail: String::new() }),
+            exact: Some(true),
+            untracked: 3,
+            ..EnvironmentStatus::default()
+        };
+        let prod = EnvironmentStatus {
+            name: "prod".into(),
+            live: placed(0, "c"),
+            hold: Some(HoldInfo {
+                by: "spiffe://x/operator/ann".into(),
+                reason: "\u{1b}[5mfreeze".into(),
+                since: None,
+            }),
+            health: Some(HealthInfo { ok: false, status: 502, detail: "status 502".into() }),
+            ..EnvironmentStatus::default()
+        };
+        let response = StatusResponse { agent: None, environments: vec![preprod, prod] };
+        insta::assert_snapshot!(status(&response), @r"
+        ENV      LIVE              VALIDATED     PHASE          HEALTH    HOLD  FILES               URL
+        preprod  bbbbbbb #143      aaaaaaa #141  watching #143  ok        -     exact, 3 untracked  https://preprod.example/
+        prod     ccccccc (before)  -             idle           DOWN 502  held  -
+        prod: unhealthy: status 502
+        prod: on hold: freeze by spiffe://x/operator/ann
+        ");
+    }
+
+    #[test]
+    fn history_reads_newest_first_with_what_happened() {
+        let time = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let mut rollback = DeploymentSummary {
+            deployment: 143,
+            sha: "a".repeat(40),
+            by: "ripcord".into(),
+            reason: "CI failed".into(),
+            started: time(1_700_000_100),
+            undoes: 142,
+            phase: Phase::Restarting.into(),
+            ..DeploymentSummary::default()
+        };
+        rollback.set_kind(DeploymentKind::Rollback);
+        let mut deploy = DeploymentSummary {
+            deployment: 142,
+            sha: "b".repeat(40),
+            by: "spiffe://mangetamain/ci/preprod".into(),
+            subject: "Fix bug".into(),
+            verdict: "failure".into(),
+            started: time(1_700_000_000),
+            finished: time(1_700_000_042),
+            ..DeploymentSummary::default()
+        };
+        deploy.set_outcome(Outcome::RolledBack);
+        let response = HistoryResponse { deployments: vec![rollback, deploy] };
+        insta::assert_snapshot!(history(&response, &TimeZone::UTC), @r"
+        #    STARTED              TOOK    COMMIT   OUTCOME      VERDICT  BY                      WHAT
+        143  2023-11-14 22:15:00  -       aaaaaaa  restarting   -        ripcord                 rollback of #142: CI failed
+        142  2023-11-14 22:13:20  42.0 s  bbbbbbb  rolled back  failure  mangetamain/ci/preprod  Fix bug
+        ");
+    }
+}

@@ -1,0 +1,164 @@
+//! How a deployment ended, as programs and people are told: the one shape behind every result.
+
+use std::collections::BTreeMap;
+
+use ripcord_proto::v1;
+use serde::Serialize;
+
+use crate::{exit::Exit, failure::Failure};
+
+/// The schema of `deploy|rollback|watch --json`.
+const SCHEMA: &str = "ripcord/v1/result";
+
+/// The `outcome` of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    Live,
+    Validated,
+    RolledBack,
+    Failed,
+    Superseded,
+    Stranded,
+    Refused,
+    Pending,
+    Error,
+}
+
+/// What runs, or ran, somewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Placement {
+    /// 0: what ran before the first deployment.
+    pub(crate) deployment: u64,
+    pub(crate) sha: String,
+}
+
+/// What verification said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct VerdictReport {
+    pub(crate) value: String,
+    #[serde(serialize_with = "empty_as_null")]
+    pub(crate) url: String,
+    pub(crate) jobs: Vec<String>,
+}
+
+/// The result of `deploy`, `rollback` or `watch`. Fields are added, never renamed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Report {
+    pub(crate) schema: &'static str,
+    pub(crate) command: &'static str,
+    pub(crate) outcome: Outcome,
+    pub(crate) exit_code: u8,
+    pub(crate) environment: Option<String>,
+    pub(crate) deployment: Option<u64>,
+    pub(crate) sha: Option<String>,
+    pub(crate) previous: Option<Placement>,
+    pub(crate) live: Option<Placement>,
+    pub(crate) verdict: Option<VerdictReport>,
+    pub(crate) reason: Option<String>,
+    /// Why it was refused or failed, as one of the ErrorInfo reasons.
+    pub(crate) error: Option<String>,
+    pub(crate) timings_ms: BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) plan: Vec<String>,
+}
+
+impl Report {
+    /// A report that knows nothing but the command.
+    pub(crate) fn of_command(command: &'static str) -> Self {
+        Self {
+            schema: SCHEMA,
+            command,
+            outcome: Outcome::Error,
+            exit_code: Exit::Unexpected.code(),
+            environment: None,
+            deployment: None,
+            sha: None,
+            previous: None,
+            live: None,
+            verdict: None,
+            reason: None,
+            error: None,
+            timings_ms: BTreeMap::new(),
+            plan: Vec::new(),
+        }
+    }
+
+    /// What the agent's last message says.
+    pub(crate) fn of_result(command: &'static str, result: v1::Result) -> Self {
+        Self {
+            outcome: outcome(result.outcome()),
+            environment: present(result.environment),
+            deployment: number(result.deployment),
+            sha: present(result.sha),
+            previous: result.previous.map(Placement::from),
+            live: result.live.map(Placement::from),
+            verdict: result.verdict.map(VerdictReport::from),
+            reason: present(result.reason),
+            error: present(result.refusal),
+            timings_ms: result.timings_ms.into_iter().collect(),
+            plan: result.plan,
+            ..Self::of_command(command)
+        }
+    }
+
+    /// Adds why there is no result.
+    pub(crate) fn failed(self, failure: &Failure) -> Self {
+        let outcome = match failure {
+            Failure::Refused { .. } => Outcome::Refused,
+            Failure::TimedOut { .. } | Failure::Detached => Outcome::Pending,
+            Failure::Usage(_)
+            | Failure::Access { .. }
+            | Failure::Unreachable { .. }
+            | Failure::Unexpected(_)
+            | Failure::Stdout(_) => Outcome::Error,
+        };
+        let reason = Some(failure.to_string());
+        Self { outcome, reason, error: Some(failure.reason().to_owned()), ..self }
+    }
+
+    /// Whether verification said that the commit is not good.
+    pub(crate) fn has_red_verdict(&self) -> bool {
+        self.verdict.as_ref().is_some_and(|verdict| verdict.value == "failure")
+    }
+}
+
+fn outcome(outcome: v1::Outcome) -> Outcome {
+    match outcome {
+        v1::Outcome::Unspecified => Outcome::Error,
+        v1::Outcome::Pending => Outcome::Pending,
+        v1::Outcome::Live => Outcome::Live,
+        v1::Outcome::Validated => Outcome::Validated,
+        v1::Outcome::RolledBack => Outcome::RolledBack,
+        v1::Outcome::Failed => Outcome::Failed,
+        v1::Outcome::Superseded => Outcome::Superseded,
+        v1::Outcome::Stranded => Outcome::Stranded,
+        v1::Outcome::Refused => Outcome::Refused,
+    }
+}
+
+/// Protobuf's empty text is JSON's null.
+pub(crate) fn present(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+/// Protobuf's 0 is JSON's null.
+pub(crate) fn number(number: u64) -> Option<u64> {
+    (number != 0).then_some(number)
+}
+
+fn empty_as_null<S: serde::Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    if text.is_empty() { serializer.serialize_none() } else { serializer.serialize_str(text) }
+}
+
+impl From<v1::Placement> for Placement {
+    fn from(placement: v1::Placement) -> Self {
+        Self { deployment: placement.deployment, sha: placement.sha }
+    }
+}
+
+impl From<v1::VerdictInfo> for VerdictReport {
+    fn from(verdict: v1::VerdictInfo) -> Self {
+        Self { value: verdict.value, url: verdict.url, jobs: verdict.jobs }
+    }
+}

@@ -1,0 +1,52 @@
+//! Which commit is meant: a full id as it is, anything else by the local repository.
+
+use std::process::Command;
+
+use ripcord_core::CommitSha;
+
+use crate::failure::Failure;
+
+/// The commit that `--sha`, `$GITHUB_SHA` or the local branch names.
+pub(crate) fn resolve(given: Option<&str>) -> Result<CommitSha, Failure> {
+    let from_workflow = std::env::var("GITHUB_SHA").ok().filter(|sha| !sha.is_empty());
+    match given.map(str::to_owned).or(from_workflow) {
+        Some(name) => named(&name),
+        None => upstream(),
+    }
+}
+
+/// A full commit id, or whatever git makes of `name` here.
+pub(crate) fn named(name: &str) -> Result<CommitSha, Failure> {
+    if let Ok(sha) = name.parse() {
+        return Ok(sha);
+    }
+    rev_parse(name).map_err(|why| {
+        Failure::Usage(format!(
+            "{name:?} names no commit here ({why}); give the full commit id of 40 digits"
+        ))
+    })
+}
+
+fn upstream() -> Result<CommitSha, Failure> {
+    rev_parse("@{upstream}").map_err(|why| {
+        Failure::Usage(format!(
+            "which commit? the current branch has no upstream ({why}); add --sha, or set GITHUB_SHA"
+        ))
+    })
+}
+
+fn rev_parse(name: &str) -> Result<CommitSha, String> {
+    let commit = format!("{name}^{{commit}}");
+    let git =
+        Command::new("git").args(["rev-parse", "--verify", "--end-of-options", &commit]).output();
+    let output = git.map_err(|error| format!("git cannot be run: {error}"))?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        let first = words.lines().next().unwrap_or("git says no");
+        return Err(first.trim_start_matches("fatal: ").to_owned());
+    }
+    // Some versions of git repeat the option as their first line of output.
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let sha = printed.lines().next_back().unwrap_or_default().trim();
+    sha.parse().map_err(|error: ripcord_core::InvalidId| error.to_string())
+}

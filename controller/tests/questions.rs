@@ -1,0 +1,329 @@
+//! What `status`, `history`, `show`, `logs`, `hold` and the files that configure them promise.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod stage;
+
+use std::process::Stdio;
+
+use ripcord_proto::v1::{
+    self, EnvironmentStatus, HealthInfo, LogLine, Outcome, Phase, Placement, StatusResponse,
+    StreamLogsResponse, progress::Item, stream_logs_response,
+};
+use serde_json::{Value, json};
+use stage::{
+    DEADLINE, SHA, Stage, admitted,
+    agent::{Act, Agent, Call, batch},
+    event, rolled_back, said,
+};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    time::timeout,
+};
+
+fn environment(name: &str) -> EnvironmentStatus {
+    EnvironmentStatus { name: name.into(), ..EnvironmentStatus::default() }
+}
+
+fn two_environments() -> StatusResponse {
+    let preprod = EnvironmentStatus {
+        live: Some(Placement { deployment: 142, sha: SHA.into() }),
+        phase: Phase::RollingBack.into(),
+        active: 143,
+        hold: Some(v1::HoldInfo { by: "ann".into(), reason: "freeze".into(), since: None }),
+        health: Some(HealthInfo { ok: false, status: 502, detail: "status 502".into() }),
+        exact: Some(true),
+        untracked: 3,
+        ..environment("preprod")
+    };
+    let agent = Some(v1::AgentInfo { version: "0.1.0".into(), host: "vm".into() });
+    StatusResponse { agent, environments: vec![preprod, environment("prod")] }
+}
+
+#[tokio::test]
+async fn status_json_has_the_documented_shape_with_nulls_for_what_is_not_there() {
+    let stage = Stage::new();
+    let agent = Agent::start(&stage, vec![]).await;
+    agent.set_status(two_environments());
+    let object = said(stage.operator(agent.port, &["status", "--json"])).await.json();
+    assert_eq!(object["schema"], "ripcord/v1/status");
+    assert_eq!(object["agent"], json!({ "version": "0.1.0", "host": "vm" }));
+    let [preprod, prod] = &object["environments"].as_array().unwrap()[..] else { panic!("two") };
+    assert_eq!(preprod["live"], json!({ "deployment": 142, "sha": SHA }));
+    assert_eq!(preprod["phase"], "rolling_back");
+    assert_eq!(preprod["hold"]["reason"], "freeze");
+    assert_eq!(
+        (&preprod["health"]["ok"], &preprod["health"]["status"]),
+        (&json!(false), &json!(502))
+    );
+    assert_eq!((&preprod["exact"], &preprod["untracked"]), (&json!(true), &json!(3)));
+    for field in ["live", "validated", "rollback_point", "hold", "health", "exact"] {
+        assert!(prod.as_object().unwrap().contains_key(field), "{field}");
+        assert_eq!(prod[field], Value::Null, "{field}");
+    }
+    assert_eq!(prod["phase"], "idle");
+}
+
+#[tokio::test]
+async fn status_check_says_unhealthy_by_its_exit_code_and_unknown_names_are_refused() {
+    let stage = Stage::new();
+    let agent = Agent::start(&stage, vec![]).await;
+    agent.set_status(two_environments());
+    assert_eq!(said(stage.operator(agent.port, &["status"])).await.code, 0);
+    assert_eq!(said(stage.operator(agent.port, &["status", "--check"])).await.code, 10);
+    let unknown = said(stage.operator(agent.port, &["status", "nowhere", "--json"])).await;
+    assert_eq!((unknown.code, &unknown.json()["error"]), (6, &json!("UNKNOWN_ENVIRONMENT")));
+    let mut stranded = environment("preprod");
+    stranded.stranded = "the rollback failed".into();
+    agent.set_status(StatusResponse { environments: vec![stranded], ..two_environments() });
+    assert_eq!(said(stage.operator(agent.port, &["status", "--check"])).await.code, 10);
+}
+
+#[tokio::test]
+async fn status_that_watches_prints_what_is_new_and_ends_with_ctrl_c() {
+    let stage = Stage::new();
+    let agent = Agent::start(&stage, vec![]).await;
+    let of = |name| StatusResponse { environments: vec![environment(name)], ..two_environments() };
+    agent.set_status(of("first"));
+    let mut command = stage.operator(agent.port, &["status", "-w", "--json"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    for name in ["first", "second"] {
+        agent.set_status(of(name));
+        let line = timeout(DEADLINE, lines.next_line()).await.expect("in time").unwrap();
+        let object: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        assert_eq!(object["environments"][0]["name"], name);
+    }
+    let pid = child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let ended = timeout(DEADLINE, child.wait()).await.unwrap().unwrap();
+    assert_eq!(ended.code(), Some(130));
+}
+
+#[tokio::test]
+async fn history_json_is_newest_first_with_rfc_3339_times() {
+    let stage = Stage::new();
+    let agent = Agent::start(&stage, vec![]).await;
+    let mut summary = v1::DeploymentSummary {
+        deployment: 142,
+        sha: SHA.into(),
+        by: "spiffe://ripcord-dev/operator/dev".into(),
+        started: Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 0 }),
+        ..v1::DeploymentSummary::default()
+    };
+    summary.set_kind(v1::DeploymentKind::Rollback);
+    summary.set_outcome(Outcome::RolledBack);
+    agent.set_history(v1::HistoryResponse { deployments: vec![summary] });
+    let object = said(stage.operator(agent.port, &["history", "preprod", "--json"])).await.json();
+    let one = &object["deployments"][0];
+    assert_eq!((&one["kind"], &one["outcome"]), (&json!("rollback"), &json!("rolled_back")));
+    assert_eq!((&one["started"], &one["finished"]), (&json!("2023-11-14T22:13:20Z"), &Value::Null));
+}
+
+#[tokio::test]
+async fn show_tells_the_whole_story_of_a_bad_deployment_and_succeeds() {
+    let stage = Stage::new();
+    let told = Item::Event(event(1, Phase::Preparing, "fetching the commit"));
+    let act = Act::Tell(vec![admitted(), told, Item::Result(rolled_back())]);
+    let agent = Agent::start(&stage, vec![act]).await;
+    let said = said(stage.operator(agent.port, &["show", "preprod", "142"])).await;
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert!(said.stdout.contains("rolled back") && said.stdout.contains("fetching the commit"));
+}
+
+fn line(source: &str, text: &str) -> LogLine {
+    let time_unix_nanos = 1_700_000_000_000_000_000;
+    LogLine {
+        time_unix_nanos,
+        source: source.into(),
+        line: text.into(),
+        deployment: 142,
+        ..LogLine::default()
+    }
+}
+
+#[tokio::test]
+async fn log_lines_are_harmless_name_their_source_and_tell_of_gaps() {
+    let stage = Stage::new();
+    let gap = v1::Gap { lines: 1_234, cursor: String::new() };
+    let gap = StreamLogsResponse { item: Some(stream_logs_response::Item::Gap(gap)) };
+    let lines = vec![line("web", "\u{1b}[32mGET\u{1b}[0m /"), line("worker", "job\rdone")];
+    let agent = Agent::start(&stage, vec![Act::Lines(vec![batch("a", lines), gap])]).await;
+    let said = said(stage.operator(agent.port, &["logs", "preprod", "-n", "5"])).await;
+    assert_eq!(said.stdout, "web    | GET /\nworker | job\\rdone\n");
+    assert_eq!(said.stderr, "… 1,234 lines were missed (reader too slow)\n");
+    let [Call::Logs(request)] = &agent.calls()[..] else { panic!("one call") };
+    assert_eq!((request.tail, request.follow), (Some(5), false));
+}
+
+#[tokio::test]
+async fn logs_json_is_one_object_per_line() {
+    let stage = Stage::new();
+    let lines = batch("a", vec![line("web", "\u{1b}[32mok")]);
+    let agent = Agent::start(&stage, vec![Act::Lines(vec![lines])]).await;
+    let said = said(stage.operator(agent.port, &["logs", "preprod", "--json", "--agent"])).await;
+    let expected = json!({
+        "time": "2023-11-14T22:13:20Z", "source": "web", "deployment": 142, "stream": "stdout",
+        "line": "\u{1b}[32mok",
+    });
+    assert_eq!(said.json(), expected);
+    let [Call::Logs(request)] = &agent.calls()[..] else { panic!("one call") };
+    assert_eq!(request.of, Some(v1::stream_logs_request::Of::Agent(true)));
+}
+
+#[tokio::test]
+async fn a_log_that_is_followed_goes_on_behind_its_cursor_after_a_cut() {
+    let stage = Stage::new();
+    let acts = vec![
+        Act::LinesAndHang(vec![batch("cursor-1", vec![line("web", "one")])]),
+        Act::LinesAndHang(vec![batch("cursor-2", vec![line("web", "two")])]),
+    ];
+    let agent = Agent::start(&stage, acts).await;
+    let mut command = stage.operator(agent.port, &["logs", "preprod", "-f", "-n", "10"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    for (expected, cut) in [("one", true), ("two", false)] {
+        let next = timeout(DEADLINE, lines.next_line()).await.expect("in time");
+        assert_eq!(next.unwrap().as_deref(), Some(expected));
+        if cut {
+            agent.cut();
+        }
+    }
+    let calls = agent.calls();
+    let [Call::Logs(_), Call::Logs(again)] = &calls[..] else { panic!("two calls") };
+    assert_eq!(again.cursor, "cursor-1");
+    child.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_away_ends_the_log_quietly() {
+    let stage = Stage::new();
+    let lines: Vec<LogLine> = (0..2_000).map(|_| line("web", &"x".repeat(200))).collect();
+    let agent = Agent::start(&stage, vec![Act::Lines(vec![batch("a", lines)])]).await;
+    let mut command = stage.operator(agent.port, &["logs", "preprod"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = timeout(DEADLINE, child.wait_with_output()).await.unwrap().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+#[tokio::test]
+async fn hold_resume_and_verdict_say_what_is_so_now() {
+    let stage = Stage::new();
+    let agent = Agent::start(&stage, vec![]).await;
+    let held = said(stage.operator(agent.port, &["hold", "prod", "--reason", "freeze"])).await;
+    assert_eq!(held.stdout, "✔ prod is on hold, by spiffe://ripcord-dev/operator/dev\n");
+    let resumed = said(stage.operator(agent.port, &["resume", "prod", "--json"])).await;
+    assert_eq!(resumed.json()["was_held"], true);
+    let arguments = ["verdict", "preprod", SHA, "success", "--reason", "by hand"];
+    let given = said(stage.operator(agent.port, &arguments)).await;
+    assert_eq!((given.code, given.stdout.as_str()), (0, "✔ validated #142\n"));
+}
+
+#[tokio::test]
+async fn the_projects_file_is_found_and_misspelt_keys_are_usage_errors() {
+    let stage = Stage::new();
+    let agent = Agent::start(&stage, vec![]).await;
+    agent.set_status(two_environments());
+    let folder = stage.folder.path();
+    let nested = folder.join("src/deep");
+    std::fs::create_dir_all(&nested).unwrap();
+    std::fs::create_dir(folder.join(".git")).unwrap();
+    let user = folder.join(".config/ripcord");
+    std::fs::create_dir_all(&user).unwrap();
+    let pairs =
+        "cert = '~/pki/operator.pem'\nkey = '~/pki/operator.key'\nca = '~/pki/agent-ca.pem'";
+    std::fs::write(user.join("config.toml"), pairs).unwrap();
+    let project = folder.join("ripcord.toml");
+    std::fs::write(&project, format!("agent = 'https://localhost:{}'", agent.port)).unwrap();
+    let mut command = stage.bare(&["status"]);
+    let found = said({
+        command.current_dir(&nested);
+        command
+    })
+    .await;
+    assert_eq!(found.code, 0, "{}", found.stderr);
+    std::fs::write(&project, "agnet = 'https://localhost'").unwrap();
+    let wrong = said(stage.bare(&["status"])).await;
+    assert_eq!(wrong.code, 2);
+    assert!(
+        wrong.stderr.contains("unknown key `agnet`; did you mean `agent`?"),
+        "{}",
+        wrong.stderr
+    );
+}
+
+#[tokio::test]
+async fn the_only_environment_is_meant_when_none_is_named() {
+    let stage = Stage::new();
+    let agent = Agent::start(&stage, vec![]).await;
+    agent.set_status(StatusResponse {
+        environments: vec![environment("lab")],
+        ..two_environments()
+    });
+    let one = said(stage.operator(agent.port, &["history", "--json"])).await;
+    assert_eq!(one.code, 0, "{}", one.stderr);
+    agent.set_status(two_environments());
+    let two = said(stage.operator(agent.port, &["history"])).await;
+    assert_eq!(two.code, 2);
+    assert!(two.stderr.contains("name one of preprod, prod"), "{}", two.stderr);
+}
+
+#[tokio::test]
+async fn keys_are_private_and_nothing_is_replaced_unless_forced() {
+    use std::os::unix::fs::PermissionsExt;
+    let stage = Stage::new();
+    let key = stage.pki("operator.key");
+    assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    let before = std::fs::read(&key).unwrap();
+    let again = said(stage.bare(&["certs", "dev", "--out", "pki"])).await;
+    assert_eq!((again.code, std::fs::read(&key).unwrap()), (0, before.clone()));
+    std::fs::remove_file(stage.pki("viewer.pem")).unwrap();
+    let partial = said(stage.bare(&["certs", "dev", "--out", "pki"])).await;
+    assert_eq!((partial.code, std::fs::read(&key).unwrap()), (2, before.clone()));
+    let forced = said(stage.bare(&["certs", "dev", "--out", "pki", "--force"])).await;
+    assert_eq!(forced.code, 0, "{}", forced.stderr);
+    assert_ne!(std::fs::read(&key).unwrap(), before);
+    let listed = said(stage.bare(&["certs", "list", "pki", "--json"])).await.json();
+    let identities: Vec<&str> = listed["certificates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| one["identity"].as_str())
+        .collect();
+    let dev = |kind| format!("spiffe://ripcord-dev/{kind}/dev");
+    assert_eq!(identities, [dev("agent"), dev("operator"), dev("viewer")]);
+}
+
+#[tokio::test]
+async fn an_agents_certificate_needs_a_name_to_reach_it_by() {
+    let stage = Stage::new();
+    let identity = "spiffe://ripcord-dev/agent/vm";
+    let arguments = ["certs", "issue", "--ca-dir", "pki", "--identity", identity, "--out", "vm"];
+    let refused = said(stage.bare(&arguments)).await;
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("--host"), "{}", refused.stderr);
+    let mut issue = stage.bare(&arguments);
+    issue.args(["--host", "vm.example", "--days", "30"]);
+    assert_eq!(said(issue).await.code, 0);
+    let listed = said(stage.bare(&["certs", "list", "vm", "--json"])).await.json();
+    let one = &listed["certificates"][0];
+    assert_eq!((&one["role"], &one["days_left"]), (&json!("agent"), &json!(29)));
+}
+
+#[tokio::test]
+async fn completions_manual_and_topics_are_there() {
+    let stage = Stage::new();
+    for (arguments, contains) in [
+        (&["completions", "bash"][..], "ripcord"),
+        (&["man"], ".TH ripcord"),
+        (&["help", "exit-codes"], "130  detached"),
+        (&["help", "environment"], "RIPCORD_CERT"),
+        (&["help", "config"], "default_environment"),
+        (&["help", "deploy"], "--sha"),
+    ] {
+        let said = said(stage.bare(arguments)).await;
+        assert_eq!(said.code, 0, "{}", said.stderr);
+        assert!(said.stdout.contains(contains), "{arguments:?}");
+    }
+}
