@@ -354,3 +354,29 @@ fn a_persons_word_on_the_baseline_counts_although_no_deployment_put_it_there() {
     world.give(Input::OperatorVerdict { on, good: false, by: person(), reason });
     assert_eq!(world.target(), None);
 }
+
+#[test]
+fn a_healthy_answer_from_before_the_restart_does_not_make_a_commit_live() {
+    let mut world = world();
+    world.deploy(1);
+    world.step_good();
+    world.step_good();
+    let deployment = ripcord_core::DeploymentNumber(1);
+    let healthy = ripcord_core::StepDone::Healthy { status: Some(200), attempts: 1 };
+    let early = Input::StepEnded { deployment, result: Ok(healthy) };
+    assert!(world.environment.on(early, &world.policy, world.now).is_err());
+}
+
+#[test]
+fn a_failing_rollback_never_tries_what_it_is_meant_to_undo() {
+    let mut world = world();
+    world.validated(1);
+    world.validated(2);
+    let again = DeployRequest { redeploy: true, ..deploy_of(sha(2)) };
+    world.give(Input::Deploy(again));
+    world.step_good();
+    world.step_bad(FailureKind::Tree);
+    assert_eq!(world.environment.wanted().map(|wanted| wanted.sha), Some(sha(1)));
+    world.step_bad(FailureKind::Tree);
+    assert_eq!(world.environment.wanted().map(|wanted| wanted.sha), Some(sha(HEAD)));
+}
