@@ -19,7 +19,6 @@ const REDIRECTS: usize = 5;
 
 /// A client for probes; TLS is the caller's to add. No connection is used twice: one that was
 /// opened before a restart would say something about the past.
-#[must_use]
 pub fn client_builder() -> ClientBuilder {
     Client::builder()
         .pool_max_idle_per_host(0)

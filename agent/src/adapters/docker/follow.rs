@@ -148,9 +148,9 @@ impl Follower {
         match arrival {
             Some(Ok(frame)) => self.pass_on(&id, &frame).await,
             Some(Err(error)) => match self.logs.engine.explain("read a container's log", error) {
-                removed if removed.is_of_removed() => Ok(()),
                 // The stream's end follows, and with it another try.
                 EngineError::Unreachable { .. } | EngineError::Silent { .. } => Ok(()),
+                refused @ EngineError::Refused { .. } if refused.is_of_removed() => Ok(()),
                 refused @ EngineError::Refused { .. } => {
                     send(&self.records, Err(refused.into())).await
                 }
