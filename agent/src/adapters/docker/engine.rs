@@ -80,6 +80,13 @@ pub(super) enum EngineError {
     },
 }
 
+impl EngineError {
+    /// Whether the container is gone, or about to be.
+    pub(super) fn is_of_removed(&self) -> bool {
+        matches!(self, Self::Refused { status: Some(404 | 409), .. })
+    }
+}
+
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         let kind = match error {

@@ -113,10 +113,11 @@ impl Follower {
     async fn begin(&mut self) -> Result<(), EngineError> {
         let found = self.logs.find().await?;
         if !self.has_backlog {
-            let trackers = self.logs.trackers(&found, self.from, &self.records).await?;
+            let sent = self.logs.trackers(&found, self.from, &self.records).await?;
             let ids = found.iter().map(|container| container.id.clone());
-            self.trackers = ids.zip(trackers).collect();
+            self.trackers = ids.zip(sent.trackers).collect();
             self.has_backlog = true;
+            sent.interrupted.map_or(Ok(()), Err)?;
         }
         self.attach_all(&found, |_| true).await
     }
@@ -149,6 +150,7 @@ impl Follower {
             Some(Err(error)) => match self.logs.engine.explain("read a container's log", error) {
                 // The stream's end follows, and with it another try.
                 EngineError::Unreachable { .. } | EngineError::Silent { .. } => Ok(()),
+                refused @ EngineError::Refused { .. } if refused.is_of_removed() => Ok(()),
                 refused @ EngineError::Refused { .. } => {
                     send(&self.records, Err(refused.into())).await
                 }

@@ -13,7 +13,7 @@ use super::{
     Containers,
     engine::{Engine, EngineError},
     follow::Follower,
-    merge::{Records, send_backlog},
+    merge::{Records, Sent, send_backlog},
     select::{Found, find},
     tracker::Tracker,
 };
@@ -55,13 +55,14 @@ impl DockerLogs {
     async fn backlog(&self, from: LogStart, records: &Records) -> Result<(), EngineError> {
         let found = find(&self.engine, &self.containers).await?;
         let mut last = Vec::new();
-        for mut tracker in send_backlog(&self.engine, &found, from, records).await? {
+        let sent = send_backlog(&self.engine, &found, from, records).await?;
+        for mut tracker in sent.trackers {
             tracker.finish(&mut last);
         }
         for record in last {
             let _ = records.send(Ok(record)).await;
         }
-        Ok(())
+        sent.interrupted.map_or(Ok(()), Err)
     }
 
     /// Starts of containers from a moment ago on, ours or not.
@@ -80,10 +81,12 @@ impl DockerLogs {
         found: &[Found],
         from: LogStart,
         records: &Records,
-    ) -> Result<Vec<Tracker>, EngineError> {
+    ) -> Result<Sent, EngineError> {
         if from.tail == Some(0) {
             let now = i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
-            return Ok(found.iter().map(|each| Tracker::new(each.source.clone(), now)).collect());
+            let trackers =
+                found.iter().map(|each| Tracker::new(each.source.clone(), now)).collect();
+            return Ok(Sent { trackers, interrupted: None });
         }
         send_backlog(&self.engine, found, from, records).await
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use bollard::{container::LogOutput, query_parameters::LogsOptionsBuilder};
+use bollard::{Docker, container::LogOutput, query_parameters::LogsOptionsBuilder};
 use futures_util::stream::{BoxStream, StreamExt};
 use ripcord_core::Failure;
 use tokio::sync::mpsc;
@@ -17,6 +17,14 @@ use crate::ports::{LogRecord, LogStart};
 /// Where records go.
 pub(super) type Records = mpsc::Sender<Result<LogRecord, Failure>>;
 
+/// What became of a backlog.
+pub(super) struct Sent {
+    /// Where reading goes on, in the containers' order. Lines without end wait in them.
+    pub(super) trackers: Vec<Tracker>,
+    /// Why it is not complete: Docker went away. What was sent is known to the trackers.
+    pub(super) interrupted: Option<EngineError>,
+}
+
 /// One container's backlog, and what of it waits for its turn.
 struct Backlog {
     frames: BoxStream<'static, Result<LogOutput, bollard::errors::Error>>,
@@ -25,27 +33,22 @@ struct Backlog {
     is_complete: bool,
 }
 
-/// Sends the backlog of all containers, oldest first, and gives their trackers, in their order.
-/// Lines without end wait in the trackers.
+/// Sends the backlog of all containers, oldest first.
 pub(super) async fn send_backlog(
     engine: &Engine,
     containers: &[Found],
     from: LogStart,
     records: &Records,
-) -> Result<Vec<Tracker>, EngineError> {
+) -> Result<Sent, EngineError> {
     let docker = engine.docker().await?;
-    let open = |container: &Found| {
-        let tracker = Tracker::new(container.source.clone(), from.since_unix_nanos.unwrap_or(0));
-        let tail = from.tail.map_or("all".to_owned(), |tail| tail.to_string());
-        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).timestamps(true);
-        let options = options.since(tracker.resume_at()).tail(&tail).build();
-        let frames = docker.logs(&container.id, Some(options)).boxed();
-        Backlog { frames, tracker, waiting: VecDeque::new(), is_complete: false }
-    };
-    let mut backlogs: Vec<Backlog> = containers.iter().map(open).collect();
+    let mut backlogs: Vec<Backlog> =
+        containers.iter().map(|container| Backlog::open(docker, container, from)).collect();
+    let mut interrupted = None;
     loop {
         for backlog in &mut backlogs {
-            backlog.fill(engine).await?;
+            if let Err(error) = backlog.fill(engine).await {
+                interrupted.get_or_insert(error);
+            }
         }
         let with_next = backlogs.iter_mut().filter(|backlog| !backlog.waiting.is_empty());
         let earliest = with_next.min_by_key(|backlog| backlog.next_time());
@@ -54,18 +57,39 @@ pub(super) async fn send_backlog(
             break;
         }
     }
-    Ok(backlogs.into_iter().map(|backlog| backlog.tracker).collect())
+    let mut trackers: Vec<Tracker> = backlogs.into_iter().map(|backlog| backlog.tracker).collect();
+    if from.tail.is_some() {
+        trackers.iter_mut().for_each(Tracker::begin_where_it_began);
+    }
+    Ok(Sent { trackers, interrupted })
 }
 
 impl Backlog {
-    /// Reads on until there is a next record.
+    fn open(docker: &Docker, container: &Found, from: LogStart) -> Self {
+        let not_before = from.since_unix_nanos.unwrap_or(0);
+        let tracker = Tracker::new(container.source.clone(), not_before);
+        let tail = from.tail.map_or("all".to_owned(), |tail| tail.to_string());
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).timestamps(true);
+        let options = options.since(tracker.resume_at()).tail(&tail).build();
+        let frames = docker.logs(&container.id, Some(options)).boxed();
+        Self { frames, tracker, waiting: VecDeque::new(), is_complete: false }
+    }
+
+    /// Reads on until there is a next record. A container that was removed has no more.
     async fn fill(&mut self, engine: &Engine) -> Result<(), EngineError> {
         while self.waiting.is_empty() && !self.is_complete {
-            let Some(frame) = self.frames.next().await else {
-                self.is_complete = true;
-                return Ok(());
+            let frame = match self.frames.next().await {
+                Some(Ok(frame)) => frame,
+                None => {
+                    self.is_complete = true;
+                    return Ok(());
+                }
+                Some(Err(error)) => {
+                    self.is_complete = true;
+                    let error = engine.explain("read a container's log", error);
+                    return if error.is_of_removed() { Ok(()) } else { Err(error) };
+                }
             };
-            let frame = frame.map_err(|error| engine.explain("read a container's log", error))?;
             let mut records = Vec::new();
             take(&mut self.tracker, &frame, &mut records);
             self.waiting.extend(records);

@@ -21,7 +21,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use jiff::Timestamp;
 use ripcord_core::{Failure, FailureKind};
 
@@ -165,7 +165,8 @@ impl Runtime for DockerRuntime {
         let restarts = found
             .iter()
             .map(|each| restart::one(&self.engine, each, self.settings.stop_timeout, reporter));
-        try_join_all(restarts).await?;
+        // All of them to their end: a failure of one must not leave another half-way.
+        join_all(restarts).await.into_iter().collect::<Result<(), Failure>>()?;
         Ok(format!("restarted {}", select::names(&found)))
     }
 

@@ -44,9 +44,8 @@ pub(super) async fn find(
 ) -> Result<Vec<Found>, EngineError> {
     match containers {
         Containers::Named(names) => named(engine, names).await,
-        Containers::ComposeProject { file, project: Some(project) } => {
+        Containers::ComposeProject { file: _, project: Some(project) } => {
             let label = format!("{PROJECT}={project}");
-            let _ = file;
             Ok(found(labelled(engine, label).await?))
         }
         Containers::ComposeProject { file, project: None } => of_file(engine, file).await,

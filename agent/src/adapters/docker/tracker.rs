@@ -21,6 +21,7 @@ const NANOS: i64 = 1_000_000_000;
 pub(super) struct Tracker {
     source: Arc<str>,
     not_before: i64,
+    first: Option<i64>,
     stdout: Side,
     stderr: Side,
     last_told: i64,
@@ -41,7 +42,7 @@ impl Tracker {
     /// Nothing read yet; frames before `not_before` (nanoseconds since 1970) are not wanted.
     pub(super) fn new(source: Arc<str>, not_before: i64) -> Self {
         let (stdout, stderr) = Default::default();
-        Self { source, not_before, stdout, stderr, last_told: i64::MIN }
+        Self { source, not_before, first: None, stdout, stderr, last_told: i64::MIN }
     }
 
     /// Says that the frames come (again) from [`Tracker::resume_at`] on.
@@ -49,6 +50,11 @@ impl Tracker {
         for side in [&mut self.stdout, &mut self.stderr] {
             side.replayed = side.seen.map(|(_, count)| count);
         }
+    }
+
+    /// Nothing from before the first frame is wanted later: only the tail of the log was.
+    pub(super) fn begin_where_it_began(&mut self) {
+        self.not_before = self.not_before.max(self.first.unwrap_or(i64::MIN));
     }
 
     /// From which second on frames must come again so that none is lost.
@@ -66,6 +72,7 @@ impl Tracker {
         if time < self.not_before || !side.is_new(time) {
             return;
         }
+        self.first = self.first.or(Some(time));
         if !side.cutter.is_within_line() {
             side.line_time = time;
         }
@@ -175,6 +182,16 @@ mod tests {
         lines(&mut tracker, &[(false, "30Z a\n")]);
         tracker.attach();
         assert_eq!(lines(&mut tracker, &[(false, "30Z a\n"), (false, "10Z b\n")]), ["b"]);
+    }
+
+    #[test]
+    fn what_was_before_the_wanted_tail_stays_away_when_the_stream_is_resumed() {
+        let mut tracker = Tracker::new("web".into(), 0);
+        lines(&mut tracker, &[(false, "03Z tail\n")]);
+        tracker.begin_where_it_began();
+        tracker.attach();
+        let frames = [(true, "02Z before\n"), (false, "03Z tail\n"), (true, "04Z new\n")];
+        assert_eq!(lines(&mut tracker, &frames), ["new"]);
     }
 
     #[test]

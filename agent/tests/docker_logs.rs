@@ -1,0 +1,177 @@
+//! Container logs, on a real Docker engine: across restarts and recreation, every line once.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+#[path = "support/docker.rs"]
+mod support;
+
+use futures_util::{StreamExt, stream::BoxStream};
+use ripcord_agent::{
+    adapters::docker::{DockerRuntime, RestartAction},
+    ports::{LogRecord, LogStart, Runtime},
+};
+use ripcord_core::Failure;
+use support::{LONG, Project, restart, until};
+
+type Lines = BoxStream<'static, Result<LogRecord, Failure>>;
+
+/// Prints numbers as fast as it can write them, goes on behind the last one after a restart, and
+/// says when it stops.
+const COUNTING: &str = r#"command: [sh, -c, "
+    trap 'echo \"bye $$i\"; echo $$i >/www/last; exit 0' TERM;
+    i=$$(cat /www/last 2>/dev/null || echo 0);
+    while :; do i=$$((i+1)); echo \"n $$i\"; test $$((i % 50)) -ne 0 || sleep 0.01; done"]"#;
+
+async fn next(lines: &mut Lines) -> LogRecord {
+    let next = tokio::time::timeout(LONG, lines.next()).await.expect("a line in time");
+    next.expect("the stream goes on").unwrap()
+}
+
+fn follow(runtime: &DockerRuntime) -> Lines {
+    runtime.logs().lines(LogStart { follow: true, ..LogStart::default() })
+}
+
+async fn backlog(runtime: &DockerRuntime, from: LogStart) -> Vec<LogRecord> {
+    runtime.logs().lines(from).map(Result::unwrap).collect().await
+}
+
+fn texts(records: &[LogRecord]) -> Vec<&str> {
+    records.iter().map(|record| record.line.as_str()).collect()
+}
+
+/// Reads numbered lines until so many were seen after the given number of restarts.
+async fn count(lines: &mut Lines, restarts: u32, more: u64) {
+    let (mut last, mut seen, mut left) = (None::<u64>, 0, more);
+    let mut time = 0;
+    while seen < restarts || left > 0 {
+        let record = next(lines).await;
+        assert!(record.time_unix_nanos >= time, "time goes back");
+        time = record.time_unix_nanos;
+        let (kind, number) = record.line.split_once(' ').unwrap();
+        let number: u64 = number.parse().unwrap();
+        if kind == "bye" {
+            seen += 1;
+            assert_eq!(Some(number), last);
+            continue;
+        }
+        if let Some(last) = last {
+            assert_eq!(number, last + 1, "lost or repeated");
+        }
+        last = Some(number);
+        left = left.saturating_sub(u64::from(seen == restarts));
+    }
+}
+
+#[tokio::test]
+async fn a_follower_across_restarts_gets_every_line_once() {
+    let Some(project) = Project::up(COUNTING) else { return };
+    let runtime = project.runtime();
+    let mut lines = follow(&runtime);
+    let reading = tokio::spawn(async move { count(&mut lines, 3, 500).await });
+    for _ in 0..3 {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        restart(&runtime).await.0.unwrap();
+    }
+    tokio::time::timeout(LONG, reading).await.expect("in time").unwrap();
+}
+
+#[tokio::test]
+async fn a_recreated_container_is_followed_from_its_first_line() {
+    let Some(project) = Project::up(COUNTING) else { return };
+    let runtime = DockerRuntime::new(project.settings(RestartAction::Recreate));
+    let mut lines = follow(&runtime);
+    assert_eq!(next(&mut lines).await.line, "n 1");
+    // Read all the while: what waits in Docker for a slow reader is gone with the container.
+    let reading = tokio::spawn(async move {
+        let last = loop {
+            if let Some(last) = next(&mut lines).await.line.strip_prefix("bye ") {
+                break last.parse::<u64>().unwrap();
+            }
+        };
+        assert_eq!(next(&mut lines).await.line, format!("n {}", last + 1));
+    });
+    restart(&runtime).await.0.unwrap();
+    tokio::time::timeout(LONG, reading).await.expect("in time").unwrap();
+}
+
+#[tokio::test]
+async fn a_container_that_dies_at_once_after_a_restart_is_heard_all_the_same() {
+    let once = "command: [sh, -c, 'echo run; test -e /www/broken && exit 1; exec sleep 1000']";
+    let Some(project) = Project::up(once) else { return };
+    let runtime = project.runtime();
+    let mut lines = follow(&runtime);
+    assert_eq!(next(&mut lines).await.line, "run");
+    std::fs::write(project.folder.join("www/broken"), "").unwrap();
+    for _ in 0..2 {
+        restart(&runtime).await.0.unwrap();
+        assert_eq!(next(&mut lines).await.line, "run");
+    }
+}
+
+#[tokio::test]
+async fn the_backlog_of_several_services_is_one_sequence_in_time() {
+    let Some(project) = Project::new() else { return };
+    let talk = "command: [sh, -c, 'for i in 1 2 3; do echo out $$i; echo err $$i >&2; sleep 0.1; done; exec sleep 1000']";
+    project.write_services(&[("api", talk), ("web", talk)]);
+    project.compose(["up", "-d"]);
+    let runtime = project.runtime();
+    until("all is said", async || backlog(&runtime, LogStart::default()).await.len() == 12).await;
+    let all = backlog(&runtime, LogStart::default()).await;
+    assert!(all.is_sorted_by_key(|record| record.time_unix_nanos));
+    for (source, stderr, words) in [("api", true, "err"), ("web", false, "out")] {
+        let of = |record: &&LogRecord| &*record.source == source && record.stderr == stderr;
+        let lines: Vec<_> = all.iter().filter(of).map(|record| record.line.as_str()).collect();
+        assert_eq!(lines, [1, 2, 3].map(|i| format!("{words} {i}")));
+    }
+    let last = backlog(&runtime, LogStart { tail: Some(1), ..LogStart::default() }).await;
+    assert_eq!(last.len(), 2, "one per container: {:?}", texts(&last));
+    let since_unix_nanos = Some(all[5].time_unix_nanos);
+    let since = backlog(&runtime, LogStart { since_unix_nanos, ..LogStart::default() }).await;
+    assert_eq!(since, all[5..]);
+}
+
+#[tokio::test]
+async fn a_follower_without_backlog_gets_only_what_is_new() {
+    let Some(project) = Project::up(COUNTING) else { return };
+    let runtime = project.runtime();
+    until("it talks", async || backlog(&runtime, LogStart::default()).await.len() > 10).await;
+    let old = backlog(&runtime, LogStart::default()).await;
+    let mut lines =
+        runtime.logs().lines(LogStart { tail: Some(0), follow: true, ..LogStart::default() });
+    let first = next(&mut lines).await;
+    assert!(first.time_unix_nanos > old.last().unwrap().time_unix_nanos);
+    let mut lines =
+        runtime.logs().lines(LogStart { tail: Some(5), follow: true, ..LogStart::default() });
+    count(&mut lines, 0, 100).await;
+}
+
+#[tokio::test]
+async fn long_lines_come_whole_and_terminals_are_understood() {
+    let Some(project) = Project::new() else { return };
+    let long = "command: [sh, -c, \"head -c 40000 /dev/zero | tr '\\\\0' x; echo; echo after; exec sleep 1000\"]";
+    let terminal = "command: [sh, -c, 'echo one; echo two; exec sleep 1000']\ntty: true";
+    project.write_services(&[("long", long), ("terminal", terminal)]);
+    project.compose(["up", "-d"]);
+    let runtime = project.runtime();
+    until("all is said", async || backlog(&runtime, LogStart::default()).await.len() == 4).await;
+    let all = backlog(&runtime, LogStart::default()).await;
+    let of = |source: &str| -> Vec<&str> {
+        let of_source = all.iter().filter(|record| &*record.source == source);
+        of_source.map(|record| record.line.as_str()).collect()
+    };
+    assert_eq!(of("long"), [&*"x".repeat(40_000), "after"]);
+    assert_eq!(of("terminal"), ["one", "two"]);
+}
+
+#[tokio::test]
+async fn a_reader_of_an_engine_that_is_down_is_told_so() {
+    let Some(project) = Project::new() else { return };
+    let settings = project.settings(RestartAction::Restart);
+    let socket = project.folder.join("none.sock");
+    let runtime =
+        DockerRuntime::new(ripcord_agent::adapters::docker::DockerSettings { socket, ..settings });
+    for follow in [true, false] {
+        let mut lines = runtime.logs().lines(LogStart { follow, ..LogStart::default() });
+        let failure = lines.next().await.unwrap().unwrap_err();
+        assert!(failure.message.starts_with("cannot reach docker"), "{failure}");
+    }
+}

@@ -1,0 +1,220 @@
+//! Restarting containers and judging them, on a real Docker engine.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+#[path = "support/docker.rs"]
+mod support;
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use ripcord_agent::{
+    adapters::docker::{Containers, DockerRuntime, DockerSettings, RestartAction, default_socket},
+    ports::{Runtime, RuntimeHealth},
+};
+use support::{Project, docker, restart, until};
+use tokio::{
+    io::copy_bidirectional,
+    net::{UnixListener, UnixStream},
+};
+
+async fn page(port: u16) -> Option<String> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    Some(answer)
+}
+
+async fn bad(runtime: &DockerRuntime, part: &str) -> bool {
+    match runtime.health().await.unwrap() {
+        RuntimeHealth::Bad { detail } => detail.contains(part),
+        RuntimeHealth::Fine | RuntimeHealth::Starting => false,
+    }
+}
+
+#[tokio::test]
+async fn a_restart_is_quick_also_when_the_first_process_is_deaf_to_sigterm() {
+    let Some(project) = Project::new() else { return };
+    project.write(&project.httpd());
+    project.compose(["up", "-d"]);
+    fs::write(project.folder.join("www/index.html"), "Mangetamain").unwrap();
+    let runtime = project.runtime();
+    runtime.preflight().await.unwrap();
+    let begun = Instant::now();
+    let (result, story) = restart(&runtime).await;
+    assert_eq!(result.unwrap(), "restarted web");
+    assert!(begun.elapsed() < Duration::from_secs(8), "waited for nothing: {:?}", begun.elapsed());
+    assert!(story.iter().any(|line| line.contains("web has no handler for SIGTERM")), "{story:?}");
+    until("served", async || {
+        page(project.port).await.is_some_and(|page| page.contains("Mangetamain"))
+    })
+    .await;
+    assert_eq!(runtime.health().await.unwrap(), RuntimeHealth::Fine);
+}
+
+#[tokio::test]
+async fn a_container_that_hears_sigterm_stops_in_order() {
+    let trap = "command: [sh, -c, \"trap 'echo bye >/www/bye; exit 0' TERM; while :; do sleep 0.05; done\"]";
+    let Some(project) = Project::up(trap) else { return };
+    let (result, story) = restart(&project.runtime()).await;
+    result.unwrap();
+    assert!(project.folder.join("www/bye").exists(), "it was killed");
+    assert!(story.is_empty(), "{story:?}");
+}
+
+#[tokio::test]
+async fn a_changed_compose_file_is_said_under_restart_and_applied_under_recreate() {
+    let Some(project) = Project::up("command: [sleep, \"1000\"]") else { return };
+    let is_new = async || {
+        let format = "{{range .Config.Env}}{{.}} {{end}}";
+        let env = docker(["inspect", "-f", format, &project.container()]).stdout;
+        String::from_utf8_lossy(&env).contains("CHANGED")
+    };
+    project.write("command: [sleep, \"1000\"]\nenvironment: [CHANGED=yes]");
+    let later = std::time::SystemTime::now() + Duration::from_secs(5);
+    fs::File::open(project.file()).unwrap().set_modified(later).unwrap();
+    let (result, story) = restart(&project.runtime()).await;
+    result.unwrap();
+    assert!(story.iter().any(|line| line.contains("a restart does not apply it")), "{story:?}");
+    assert!(!is_new().await);
+
+    let stop_timeout = Some(Duration::ZERO);
+    let settings = DockerSettings { stop_timeout, ..project.settings(RestartAction::Recreate) };
+    let runtime = DockerRuntime::new(settings);
+    runtime.preflight().await.unwrap();
+    let (result, story) = restart(&runtime).await;
+    assert_eq!(result.unwrap(), "recreated web");
+    assert!(story.iter().any(|line| line.contains("Creating")), "{story:?}");
+    assert!(is_new().await);
+}
+
+#[tokio::test]
+async fn a_project_without_containers_says_what_to_do() {
+    let Some(project) = Project::new() else { return };
+    project.write("command: [sleep, \"1000\"]");
+    let runtime = project.runtime();
+    for failure in [runtime.preflight().await.unwrap_err(), restart(&runtime).await.0.unwrap_err()]
+    {
+        assert!(failure.message.contains("action = \"recreate\""), "{failure}");
+    }
+    DockerRuntime::new(project.settings(RestartAction::Recreate)).preflight().await.unwrap();
+}
+
+#[tokio::test]
+async fn containers_can_be_named_and_a_missing_one_is_named_back() {
+    let Some(project) = Project::up("command: [sleep, \"1000\"]") else { return };
+    let named = |names: &[&str]| {
+        let containers = Containers::Named(names.iter().map(ToString::to_string).collect());
+        let settings = project.settings(RestartAction::Restart);
+        DockerRuntime::new(DockerSettings { containers, ..settings })
+    };
+    let name = project.container();
+    let (result, _) = restart(&named(&[&name])).await;
+    assert_eq!(result.unwrap(), format!("restarted {name}"));
+    // Docker's own filter takes a part of a name for the name.
+    let failure = named(&[&name, &project.name]).preflight().await.unwrap_err();
+    assert!(
+        failure.message.contains(&format!("find the container {}: it", project.name)),
+        "{failure}"
+    );
+}
+
+#[tokio::test]
+async fn another_project_in_the_same_folder_is_left_alone() {
+    let Some(project) = Project::up("command: [sleep, \"1000\"]") else { return };
+    let other = project.folder.join("docker-compose-prod.yml");
+    fs::copy(project.file(), &other).unwrap();
+    let containers = Containers::ComposeProject { file: other, project: None };
+    let settings = project.settings(RestartAction::Restart);
+    let prod = DockerRuntime::new(DockerSettings { containers, ..settings });
+    assert!(prod.preflight().await.is_err(), "preprod's containers were taken for prod's");
+    project.runtime().preflight().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_containers_own_health_check_is_believed() {
+    let check = "test: [CMD, cat, /www/well]\ninterval: 1s\nretries: 1\nstart_period: 1s";
+    let service =
+        format!("command: [sleep, \"1000\"]\nhealthcheck:\n  {}", check.replace('\n', "\n  "));
+    let Some(project) = Project::up(&service) else { return };
+    let runtime = project.runtime();
+    assert_eq!(runtime.health().await.unwrap(), RuntimeHealth::Starting);
+    until("unhealthy", async || bad(&runtime, "web is unhealthy: cat: can't open").await).await;
+    fs::write(project.folder.join("www/well"), "").unwrap();
+    until("healthy", async || runtime.health().await.unwrap() == RuntimeHealth::Fine).await;
+}
+
+#[tokio::test]
+async fn a_container_that_exits_at_once_or_again_and_again_is_bad() {
+    let Some(project) = Project::up("command: [sh, -c, \"exit 3\"]") else { return };
+    let runtime = project.runtime();
+    until("exited", async || bad(&runtime, "web exited with code 3").await).await;
+
+    project.write("command: [sh, -c, \"sleep 0.2; exit 4\"]\nrestart: always");
+    project.compose(["up", "-d"]);
+    until("crash loop", async || bad(&runtime, "web restarts again and again").await).await;
+    let deadline = Instant::now() + Duration::from_secs(1);
+    while Instant::now() < deadline {
+        let health = runtime.health().await.unwrap();
+        assert!(matches!(health, RuntimeHealth::Bad { .. }), "fine between two crashes");
+    }
+    let (result, _) = restart(&runtime).await;
+    result.unwrap();
+    let count = docker(["inspect", "-f", "{{.RestartCount}}", &project.container()]).stdout;
+    assert!(
+        String::from_utf8_lossy(&count).trim().parse::<u32>().unwrap() <= 2,
+        "not counted afresh"
+    );
+}
+
+fn behind(socket: &Path, file: &Path) -> DockerRuntime {
+    DockerRuntime::new(DockerSettings {
+        socket: socket.to_owned(),
+        containers: Containers::ComposeProject { file: file.to_owned(), project: None },
+        action: RestartAction::Restart,
+        stop_timeout: Some(Duration::ZERO),
+    })
+}
+
+#[tokio::test]
+async fn docker_that_is_down_is_refused_before_anything_is_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = behind(&folder.path().join("docker.sock"), Path::new("/none.yml"));
+    let failure = runtime.preflight().await.unwrap_err();
+    assert!(failure.message.starts_with("cannot reach docker at /"), "{failure}");
+    assert!(runtime.health().await.is_err());
+}
+
+/// The socket of an engine that is upgraded in the middle: connections break, it is away, it is back.
+#[tokio::test]
+async fn docker_that_goes_away_during_a_restart_is_waited_for() {
+    let Some(project) = Project::up("command: [sleep, \"1000\"]") else { return };
+    let socket = project.folder.join("docker.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let runtime = behind(&socket, &project.file());
+    let engine = tokio::spawn(async move {
+        for _ in 0..2 {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let mut docker = UnixStream::connect(default_socket()).await.unwrap();
+            let _ = copy_bidirectional(&mut client, &mut docker).await;
+        }
+        drop(listener.accept().await.unwrap());
+        drop(listener);
+        fs::remove_file(&socket).unwrap();
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        let listener = UnixListener::bind(&socket).unwrap();
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let mut docker = UnixStream::connect(default_socket()).await.unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut client, &mut docker).await });
+        }
+    });
+    let (result, story) = restart(&runtime).await;
+    assert_eq!(result.unwrap(), "restarted web");
+    assert!(story.iter().any(|line| line.contains("trying for 120s")), "{story:?}");
+    engine.abort();
+}
