@@ -143,13 +143,14 @@ impl Driver {
         self.farewell().await;
     }
 
+    /// Marks what the last agent left open; the loop finishes it like any other work.
     async fn recover(&mut self) {
-        if self.state.active.is_some() {
-            tracing::warn!(environment = %self.name, "finishing what the last agent left open");
-            self.decide_for_itself(Input::AgentStarted).await;
-        } else if self.state.live.is_some()
-            && let Err(failure) = self.performer.parts().runtime.ensure_running().await
-        {
+        self.decide_for_itself(Input::AgentStarted).await;
+        let touched = self.state.active_deployment().is_some_and(|it| it.phase.has_touched());
+        if self.state.live.is_none() || touched {
+            return;
+        }
+        if let Err(failure) = self.performer.parts().runtime.ensure_running().await {
             tracing::error!(environment = %self.name, %failure, "the application does not run");
         }
     }
