@@ -35,7 +35,7 @@ pub(super) fn reset(
     let marker = Marker::of(site, Work::Reset);
     let unfinished = marker.unfinished()?;
     let repo = site.repository()?;
-    lock::clear(site, &repo, unfinished.is_some())?;
+    lock::clear(site, &repo, unfinished.as_ref())?;
     let commit = site::commit(&repo, sha)?;
     let plan = plan::plan(site, &repo, &commit, unfinished.as_ref())?;
     let in_place = plan.nothing_to_write && site::head(&repo)? == Some(sha);
