@@ -44,6 +44,21 @@ async fn local_modifications_are_saved_and_the_patch_brings_them_back() {
 }
 
 #[tokio::test]
+async fn a_modification_behind_an_old_time_stamp_is_found_saved_and_undone() {
+    let scene = Scene::new();
+    let head = scene.head();
+    deploy(&scene, 1, head).await;
+    let place = scene.site().join("readme.txt");
+    let stamp = fs::metadata(&place).unwrap().modified().unwrap();
+    fs::write(&place, "two\n").unwrap();
+    fs::File::options().write(true).open(&place).unwrap().set_modified(stamp).unwrap();
+    let report = reset(&scene.open(), 2, head).await.unwrap();
+    assert_eq!(report.saved, ["readme.txt"]);
+    assert_eq!(scene.read("readme.txt"), "one\n");
+    scene.assert_exact(head);
+}
+
+#[tokio::test]
 async fn saved_modifications_are_for_the_owner_only() {
     let scene = Scene::new();
     scene.put("readme.txt", "with a secret\n");
