@@ -108,6 +108,7 @@ fn write_and_verify(
         mistrust(&mut compare::index(repo)?)?;
         check_out(repo, commit, reporter, &mut touched)?;
         state = compare_all(site, repo, commit)?;
+        compare::remember_stat_data(repo);
     }
     if state.differing.is_empty() {
         return Ok((touched.len().try_into().unwrap_or(u64::MAX), state.untracked));
