@@ -5,8 +5,9 @@
 
 use std::{
     fs,
+    path::PathBuf,
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use ripcord_agent::{adapters::git::GitRepository, ports::SourceRepository};
@@ -162,6 +163,44 @@ async fn the_lock_of_our_own_dead_process_is_removed() {
     reset(&crash.scene.open(), 3, crash.old).await.unwrap_err();
 }
 
+/// What a process that died long ago left.
+fn leave_marker(scene: &Scene, folder: &str, kind: &str, text: &str) -> PathBuf {
+    let place = scene.site().canonicalize().unwrap().join(folder);
+    let name = git2::Oid::hash_object(git2::ObjectType::Blob, place.to_str().unwrap().as_bytes());
+    let marker = scene.state().join("locks").join(format!("{}.{kind}", name.unwrap()));
+    fs::create_dir_all(marker.parent().unwrap()).unwrap();
+    fs::write(&marker, text).unwrap();
+    marker
+}
+
+#[tokio::test]
+async fn locks_of_refs_that_our_own_dead_fetch_left_are_removed() {
+    let scene = Scene::new();
+    let pushed = scene.commit("second");
+    leave_marker(&scene, ".git", "fetching", "");
+    scene.put(".git/refs/remotes/origin/main.lock", "");
+    scene.put(&format!(".git/refs/ripcord/preprod/{pushed}.lock"), "");
+    prepare(&scene.open(), pushed).await.unwrap();
+    scene.put(".git/refs/remotes/origin/main.lock", "of somebody else");
+    let next = scene.commit("third");
+    prepare(&scene.open(), next).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_lock_that_is_newer_than_this_agent_is_not_that_of_its_dead_predecessor() {
+    let scene = Scene::new();
+    let head = scene.head();
+    leave_marker(&scene, ".git", "resetting", "");
+    let repository = scene.open();
+    let lock = scene.site().join(".git/index.lock");
+    fs::write(&lock, "").unwrap();
+    let later = SystemTime::now() + Duration::from_secs(1);
+    fs::File::options().write(true).open(&lock).unwrap().set_modified(later).unwrap();
+    let failure = reset(&repository, 1, head).await.unwrap_err();
+    assert!(failure.message.contains("another git command"), "{failure}");
+    assert!(lock.exists());
+}
+
 #[tokio::test]
 async fn another_agent_at_work_is_not_taken_for_a_dead_one() {
     let scene = Scene::new();
@@ -176,11 +215,7 @@ async fn another_agent_at_work_is_not_taken_for_a_dead_one() {
         other.id(),
         boot.trim()
     );
-    let git_dir = scene.site().canonicalize().unwrap().join(".git");
-    let name = git2::Oid::hash_object(git2::ObjectType::Blob, git_dir.to_str().unwrap().as_bytes());
-    let marker = scene.state().join("locks").join(format!("{}.resetting", name.unwrap()));
-    fs::create_dir_all(marker.parent().unwrap()).unwrap();
-    fs::write(&marker, claim).unwrap();
+    let marker = leave_marker(&scene, ".git", "resetting", &claim);
     let failure = reset(&scene.open(), 3, head).await.unwrap_err();
     assert!(failure.message.contains(&format!("process {}", other.id())), "{failure}");
     end(&mut other);
@@ -193,11 +228,7 @@ async fn a_marker_that_a_power_cut_emptied_means_look_at_everything() {
     let scene = Scene::new();
     let head = scene.head();
     let repository: GitRepository = scene.open();
-    let git_dir = scene.site().canonicalize().unwrap().join(".git");
-    let name = git2::Oid::hash_object(git2::ObjectType::Blob, git_dir.to_str().unwrap().as_bytes());
-    let marker = scene.state().join("locks").join(format!("{}.resetting", name.unwrap()));
-    fs::create_dir_all(marker.parent().unwrap()).unwrap();
-    fs::write(&marker, "").unwrap();
+    leave_marker(&scene, ".git", "resetting", "");
     assert!(!repository.inspect(head).await.unwrap().exact);
     reset(&repository, 1, head).await.unwrap();
     assert!(repository.inspect(head).await.unwrap().exact);

@@ -1,6 +1,6 @@
 //! What may be deployed, and what is kept: the freshly fetched branch decides.
 
-use std::{fs, time::Duration};
+use std::{ffi::OsStr, fs, os::unix::ffi::OsStrExt, time::Duration};
 
 use ripcord_agent::ports::{Reporter, SourceRepository, Told};
 use ripcord_core::FailureKind;
@@ -112,6 +112,17 @@ async fn a_branch_that_is_gone_on_the_remote_does_not_live_on_in_its_old_ref() {
     let failure = prepare(&scene.open(), head).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Remote);
     assert!(failure.message.contains("has no branch main"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_ref_of_somebody_with_a_name_in_latin_1_hurts_nobody() {
+    let scene = Scene::new();
+    let pushed = scene.commit("second");
+    let refs = scene.upstream().join("refs/heads");
+    let odd = OsStr::from_bytes(b"caf\xe9");
+    fs::write(refs.join(odd), format!("{pushed}\n")).unwrap();
+    let prepared = prepare(&scene.open(), pushed).await;
+    prepared.unwrap();
 }
 
 #[tokio::test]

@@ -296,6 +296,20 @@ async fn a_redirect_to_another_host_is_not_shown_the_password() {
 }
 
 #[tokio::test]
+async fn a_redirect_to_an_open_host_is_followed_without_the_password() {
+    let scene = Scene::new();
+    let open = Server::of(&scene);
+    let moved_to = Some(format!("http://localhost:{}", open.start().await.port()));
+    let old = Server { moved_to, ..Server::default() };
+    let url = format!("http://{}/old/upstream.git", old.start().await);
+    let settings = with_password(&scene, &url);
+    let pushed = scene.commit("second");
+    prepare(&GitRepository::open(settings).unwrap(), pushed).await.unwrap();
+    assert!(open.seen.lock().unwrap().len() >= 2);
+    assert!(open.seen.lock().unwrap().iter().all(Option::is_none));
+}
+
+#[tokio::test]
 async fn the_password_never_leaves_the_machine_unencrypted() {
     let scene = Scene::new();
     let settings = with_password(&scene, "http://git.example.org/r.git");

@@ -1,6 +1,10 @@
 //! What people left in the tree is never lost: untracked files stay, modifications are saved.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    time::{Duration, SystemTime},
+};
 
 use ripcord_core::FailureKind;
 
@@ -41,6 +45,25 @@ async fn local_modifications_are_saved_and_the_patch_brings_them_back() {
     fs::remove_file(scene.site().join("added")).unwrap();
     git(&scene.site(), &["apply", save.join("staged.patch").to_str().unwrap()]);
     assert_eq!(scene.read("added"), "staged only\n");
+}
+
+#[tokio::test]
+async fn a_modification_behind_an_old_time_stamp_is_found_saved_and_undone() {
+    let scene = Scene::new();
+    let head = scene.head();
+    let place = scene.site().join("readme.txt");
+    let stamp = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let restamp = || {
+        fs::File::options().write(true).open(&place).unwrap().set_modified(stamp).unwrap();
+    };
+    restamp();
+    git(&scene.site(), &["update-index", "--refresh"]);
+    fs::write(&place, "two\n").unwrap();
+    restamp();
+    let report = reset(&scene.open(), 2, head).await.unwrap();
+    assert_eq!(report.saved, ["readme.txt"]);
+    assert_eq!(scene.read("readme.txt"), "one\n");
+    scene.assert_exact(head);
 }
 
 #[tokio::test]

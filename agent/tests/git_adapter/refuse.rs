@@ -174,3 +174,15 @@ async fn a_remote_that_is_not_configured_is_said() {
     assert_eq!(failure.kind, FailureKind::Repository);
     assert!(failure.message.contains("no usable remote elsewhere"), "{failure}");
 }
+
+#[test]
+fn a_repository_of_another_user_is_refused_with_the_way_out() {
+    let scene = Scene::new();
+    for place in [scene.site(), scene.site().join(".git")] {
+        if std::os::unix::fs::chown(place, Some(12345), Some(12345)).is_err() {
+            eprintln!("skipped: only root can give files away");
+            return;
+        }
+    }
+    assert!(refusal(&scene).contains("belongs to another user: run the agent as its owner"));
+}

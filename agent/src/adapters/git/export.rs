@@ -4,6 +4,7 @@ use std::{
     fs, io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use git2::{Index, Repository, Tree, build::CheckoutBuilder};
@@ -68,14 +69,23 @@ pub(super) fn unlike_checkout(
     if suspects.is_empty() || suspects.len() > SECOND_LOOKS {
         return Ok(paths);
     }
-    let what = || "check files out beside the work tree".to_owned();
-    let place = site.settings.state_dir.join("locks").join(format!("look-{}", std::process::id()));
     let shown: Vec<PathBuf> = suspects.into_iter().cloned().collect();
+    let place = fresh_folder(site);
     let written = write(site, tree, &place, &shown);
     let differ = |path: &PathBuf| !same(&site.root.join(path), &place.join(path));
     let unlike = paths.into_iter().filter(differ).collect();
-    fs::remove_dir_all(&place).or_fail(FailureKind::Tree, what)?;
+    // A folder that stays behind is only litter.
+    let _ = fs::remove_dir_all(&place);
     written.map(|()| unlike)
+}
+
+/// A folder that no other environment of this process uses now, nor a dead process used.
+fn fresh_folder(site: &Site) -> PathBuf {
+    static USED: AtomicU64 = AtomicU64::new(0);
+    let name = format!("{}-{}", std::process::id(), USED.fetch_add(1, Ordering::Relaxed));
+    let place = site.settings.state_dir.join("beside").join(name);
+    let _ = fs::remove_dir_all(&place);
+    place
 }
 
 /// Only a difference that the index does not know of can be one of line endings.

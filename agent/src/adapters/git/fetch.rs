@@ -1,8 +1,8 @@
 //! Fetches the one configured branch, and answers where it stands on the remote.
 
-use std::path::Path;
+use std::{cell::Cell, path::Path};
 
-use git2::{AutotagOption, FetchOptions, FetchPrune, Oid, Remote, RemoteCallbacks, Repository};
+use git2::{AutotagOption, FetchOptions, FetchPrune, Oid, RemoteCallbacks, Repository};
 use ripcord_core::{Failure, FailureKind};
 
 use super::{
@@ -30,15 +30,24 @@ pub(super) fn fetch(site: &Site, repo: &Repository, reporter: &Reporter) -> Resu
     let shown = transport::display(&address);
     let login = Login::read(site.settings.credentials.as_ref())?;
     let session = Session::new(&site.settings, login, shown.clone());
-    let refspec = format!("+{}:refs/remotes/{name}/{}", site.remote_ref(), site.settings.branch);
-    let mut options = options(&session, reporter);
+    let local_ref = format!("refs/remotes/{name}/{}", site.settings.branch);
+    let refspec = format!("+{}:{local_ref}", site.remote_ref());
+    let tip = Cell::new(None);
+    let mut options = options(&session, reporter, &local_ref, &tip);
     let fetched = session.enter(|| remote.fetch(&[&refspec], Some(&mut options), None));
     fetched.map_err(|error| {
         session.failure().unwrap_or_else(|| {
             remote_failure(format!("cannot fetch from {shown}: {}", error.message()))
         })
     })?;
-    advertised(site, &remote, &shown)
+    // A branch that is gone there still has its old ref here: only what was reported counts.
+    tip.get().ok_or_else(|| {
+        let branch = &site.settings.branch;
+        remote_failure(format!(
+            "the remote {shown} has no branch {branch}: push it, or correct `branch` in the \
+             agent's configuration"
+        ))
+    })
 }
 
 /// git takes such a path from the work tree's root, libgit2 from wherever the process runs.
@@ -46,7 +55,12 @@ fn is_relative(address: &str) -> bool {
     !address.contains(':') && Path::new(address).is_relative()
 }
 
-fn options<'cb>(session: &'cb Session, reporter: &'cb Reporter) -> FetchOptions<'cb> {
+fn options<'cb>(
+    session: &'cb Session,
+    reporter: &'cb Reporter,
+    local_ref: &'cb str,
+    tip: &'cb Cell<Option<Oid>>,
+) -> FetchOptions<'cb> {
     let mut callbacks = RemoteCallbacks::new();
     callbacks.transfer_progress(|progress| {
         let done = u64::try_from(progress.received_objects()).unwrap_or(0);
@@ -54,25 +68,18 @@ fn options<'cb>(session: &'cb Session, reporter: &'cb Reporter) -> FetchOptions<
         reporter.activity(Activity { unit: "objects", done, total });
         !session.is_over()
     });
+    callbacks.update_tips(move |name, _, now| {
+        if name == local_ref {
+            tip.set(Some(now));
+        }
+        true
+    });
     let mut options = FetchOptions::new();
     options
         .remote_callbacks(callbacks)
         .prune(FetchPrune::Off)
         .download_tags(AutotagOption::None)
-        .update_fetchhead(false);
+        .update_fetchhead(false)
+        .report_unchanged(true);
     options
-}
-
-/// What the remote itself said: a branch that is gone there still has its old ref here.
-fn advertised(site: &Site, remote: &Remote<'_>, shown: &str) -> Result<Oid, Failure> {
-    let wanted = site.remote_ref();
-    let heads = remote.list().unwrap_or_default();
-    let head = heads.iter().find(|head| head.name() == wanted);
-    head.map(git2::RemoteHead::oid).ok_or_else(|| {
-        let branch = &site.settings.branch;
-        remote_failure(format!(
-            "the remote {shown} has no branch {branch}: push it, or correct `branch` in the \
-             agent's configuration"
-        ))
-    })
 }

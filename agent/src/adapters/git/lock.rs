@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -13,6 +13,7 @@ use ripcord_core::{Failure, FailureKind};
 
 use super::{
     errors::{OrFail, repository},
+    marker::Claim,
     site::Site,
 };
 
@@ -20,34 +21,40 @@ use super::{
 const PATIENCE: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Makes sure that index and HEAD can be written. `ours`: a process of ours died while it did so.
-pub(super) fn clear(site: &Site, repo: &Repository, ours: bool) -> Result<(), Failure> {
+/// Makes sure that index and HEAD can be written; `unfinished` is the reset that was cut short.
+pub(super) fn clear(
+    site: &Site,
+    repo: &Repository,
+    unfinished: Option<&Claim>,
+) -> Result<(), Failure> {
+    let ours = unfinished.is_some_and(Claim::is_of_a_dead_process);
     let mut locks = vec![site.git_dir.join("index.lock"), site.git_dir.join("HEAD.lock")];
     let head = repo.find_reference("HEAD").ok();
     let branch = head.as_ref().and_then(|head| head.symbolic_target().ok().flatten());
     locks.extend(branch.map(|branch| site.common_dir.join(format!("{branch}.lock"))));
-    locks.iter().try_for_each(|lock| clear_one(lock, ours))
+    locks.iter().try_for_each(|lock| clear_one(site, lock, ours))
 }
 
 /// Removes what a dead fetch of ours left: locks of the branch's ref here, and of our pins, which
 /// nobody else writes.
-pub(super) fn clear_refs(site: &Site, ours: bool) -> Result<(), Failure> {
+pub(super) fn clear_refs(site: &Site, unfinished: Option<&Claim>) -> Result<(), Failure> {
+    let ours = unfinished.is_some_and(Claim::is_of_a_dead_process);
     let settings = &site.settings;
     let refs = site.common_dir.join("refs");
     let pins = fs::read_dir(refs.join("ripcord").join(settings.environment.as_str()));
     let pins = pins.into_iter().flatten().flatten().map(|entry| entry.path());
     for lock in pins.filter(|path| path.extension().is_some_and(|end| end == "lock")) {
-        clear_one(&lock, true)?;
+        clear_one(site, &lock, true)?;
     }
     let branch = format!("remotes/{}/{}.lock", settings.remote, settings.branch);
-    if ours { clear_one(&refs.join(branch), true) } else { Ok(()) }
+    if ours { clear_one(site, &refs.join(branch), true) } else { Ok(()) }
 }
 
-fn clear_one(lock: &PathBuf, ours: bool) -> Result<(), Failure> {
+fn clear_one(site: &Site, lock: &Path, ours: bool) -> Result<(), Failure> {
     if goes_away(lock) {
         return Ok(());
     }
-    if ours {
+    if ours && is_older_than_us(site, lock) {
         let removed = fs::remove_file(lock);
         return removed.or_fail(FailureKind::Repository, || format!("remove {}", lock.display()));
     }
@@ -57,6 +64,12 @@ fn clear_one(lock: &PathBuf, ours: bool) -> Result<(), Failure> {
         lock.display(),
         age(lock)
     )))
+}
+
+/// A process that died before this one opened the repository cannot have made a newer lock.
+fn is_older_than_us(site: &Site, lock: &Path) -> bool {
+    let modified = lock.symlink_metadata().and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|modified| modified <= site.opened)
 }
 
 fn goes_away(lock: &Path) -> bool {

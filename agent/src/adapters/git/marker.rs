@@ -54,6 +54,14 @@ pub(super) struct Claim {
     pub(super) saved: Option<Saved>,
 }
 
+impl Claim {
+    /// Whether another process died at the work, and may have left locks. Within one process
+    /// libgit2 cleans up its locks whatever happens.
+    pub(super) fn is_of_a_dead_process(&self) -> bool {
+        self.owner != Process::this()
+    }
+}
+
 impl Marker {
     pub(super) fn of(site: &Site, work: Work) -> Self {
         let (place, kind) = match work {

@@ -22,9 +22,9 @@ pub(super) fn prepare(
 ) -> Result<PreparedCommit, Failure> {
     let repo = site.repository()?;
     let unfinished = Marker::of(site, Work::Reset).unfinished()?;
-    lock::clear(site, &repo, unfinished.is_some())?;
+    lock::clear(site, &repo, unfinished.as_ref())?;
     let fetching = Marker::of(site, Work::Fetch);
-    lock::clear_refs(site, fetching.unfinished()?.is_some())?;
+    lock::clear_refs(site, fetching.unfinished()?.as_ref())?;
     let fetching = fetching.begin(None, sha, None)?;
     let tip = fetch(site, &repo, reporter)?;
     let commit = reachable(site, &repo, sha, tip)?;

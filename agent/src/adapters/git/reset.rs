@@ -35,7 +35,7 @@ pub(super) fn reset(
     let marker = Marker::of(site, Work::Reset);
     let unfinished = marker.unfinished()?;
     let repo = site.repository()?;
-    lock::clear(site, &repo, unfinished.is_some())?;
+    lock::clear(site, &repo, unfinished.as_ref())?;
     let commit = site::commit(&repo, sha)?;
     let plan = plan::plan(site, &repo, &commit, unfinished.as_ref())?;
     let in_place = plan.nothing_to_write && site::head(&repo)? == Some(sha);
@@ -108,6 +108,7 @@ fn write_and_verify(
         mistrust(&mut compare::index(repo)?)?;
         check_out(repo, commit, reporter, &mut touched)?;
         state = compare_all(site, repo, commit)?;
+        compare::remember_stat_data(repo);
     }
     if state.differing.is_empty() {
         return Ok((touched.len().try_into().unwrap_or(u64::MAX), state.untracked));

@@ -1,6 +1,9 @@
 //! Finds and opens the repository, and refuses the kinds that libgit2 would serve wrongly.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use git2::{Commit, ErrorCode, Repository, RepositoryOpenFlags, Tree};
 use ripcord_core::{CommitSha, Failure, FailureKind};
@@ -20,6 +23,8 @@ pub(super) struct Site {
     pub(super) git_dir: PathBuf,
     /// What all work trees of the repository share: objects, refs.
     pub(super) common_dir: PathBuf,
+    /// When this process opened it.
+    pub(super) opened: SystemTime,
 }
 
 impl Site {
@@ -32,6 +37,7 @@ impl Site {
             root: canonical(root)?,
             git_dir: canonical(repo.path())?,
             common_dir: canonical(repo.commondir())?,
+            opened: SystemTime::now(),
             settings,
         })
     }

@@ -23,9 +23,9 @@ pub fn register_transports() {
     REGISTERED.call_once(register_all);
 }
 
-// SAFETY (of both blocks): `register` and the timeout options change process-wide state of
-// libgit2 without synchronisation; `Once` and the documented call before any thread uses libgit2
-// make this the only access.
+// SAFETY (of all blocks): `register` and the timeout options change process-wide state of libgit2
+// without synchronisation. `Once` lets one thread do it; every fetch of ours passes that `Once`
+// first, and nothing but a fetch reads this state.
 #[allow(unsafe_code)]
 fn register_all() {
     for scheme in ["http", "https"] {
