@@ -3,7 +3,7 @@
 use prost_types::Timestamp as WireTime;
 use ripcord_core::{
     Deployment, DeploymentNumber, Environment, Event, Hold, Outcome, Phase, Placement, Timestamp,
-    VerdictReport, notice,
+    Verdict, VerdictReport, notice,
 };
 use ripcord_proto::v1;
 
@@ -74,6 +74,14 @@ pub(super) fn hold(hold: &Hold) -> v1::HoldInfo {
     }
 }
 
+/// The verdict that counts: where nobody was asked, being validated says that it is good.
+fn earned(deployment: &Deployment) -> Verdict {
+    match (&deployment.verdict, deployment.outcome) {
+        (None, Some(Outcome::Validated)) => Verdict::Success,
+        (_, _) => deployment.verdict_value(),
+    }
+}
+
 /// How a deployment ended, or stands.
 pub(super) fn result(
     environment: &str,
@@ -114,7 +122,7 @@ pub(super) fn summary(deployment: &Deployment) -> v1::DeploymentSummary {
         kind: kind(deployment).into(),
         sha: deployment.sha.to_string(),
         outcome: standing(deployment).into(),
-        verdict: deployment.verdict_value().as_str().to_owned(),
+        verdict: earned(deployment).as_str().to_owned(),
         by: deployment.by.to_string(),
         reason: deployment.reason.clone().unwrap_or_default(),
         started: Some(time(deployment.admitted_at)),

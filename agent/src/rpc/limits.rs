@@ -25,6 +25,9 @@ const HEADER_LIST_BYTES: u32 = 16 * 1024;
 /// The largest request: a log filter with many expressions, by far. Services set it on themselves.
 pub const REQUEST_BYTES: usize = 64 * 1024;
 
+/// How long a call may take until its answer begins: a stream may go on for ever behind that.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
+
 /// How often a silent connection is asked whether it lives, and how long it may take to answer:
 /// a follower behind a dead network is noticed within half a minute.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(10));
@@ -48,6 +51,7 @@ pub const DENIAL_WINDOW: Duration = Duration::from_secs(10);
 pub fn server() -> Server {
     let (interval, timeout) = KEEPALIVE;
     Server::builder()
+        .timeout(ANSWER_DEADLINE)
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .http2_max_header_list_size(HEADER_LIST_BYTES)
         .http2_keepalive_interval(Some(interval))

@@ -7,7 +7,11 @@ mod repository;
 mod screen;
 mod tools;
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
@@ -65,6 +69,7 @@ fn demo(options: &Options) -> Result<()> {
 
     screen.step("Building the agent and the controller (the first time takes minutes)");
     let tools = Tools::build()?;
+    let built = Instant::now();
 
     let folder = tempfile::Builder::new().prefix("ripcord-demo-").tempdir()?;
     screen.step("Making certificates and a git repository");
@@ -89,7 +94,7 @@ fn demo(options: &Options) -> Result<()> {
         screen.keep(&tools, &agent, &folder.keep());
     } else {
         agent.stop()?;
-        screen.goodbye();
+        screen.goodbye(built.elapsed());
     }
     Ok(())
 }

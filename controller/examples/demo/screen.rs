@@ -1,6 +1,6 @@
 //! What a spectator sees of the demo: headings, the commands that are run, and what to do next.
 
-use std::{cell::Cell, io::IsTerminal as _, path::Path, time::Instant};
+use std::{cell::Cell, io::IsTerminal as _, path::Path, time::Duration};
 
 use crate::{agent::Agent, tools::Tools};
 
@@ -9,7 +9,6 @@ const STEPS: u32 = 6;
 
 /// Where the demo is told.
 pub(crate) struct Screen {
-    started: Instant,
     step: Cell<u32>,
     bold: bool,
 }
@@ -17,7 +16,7 @@ pub(crate) struct Screen {
 impl Screen {
     pub(crate) fn new() -> Self {
         let bold = std::io::stdout().is_terminal();
-        Self { started: Instant::now(), step: Cell::new(0), bold }
+        Self { step: Cell::new(0), bold }
     }
 
     pub(crate) fn title(&self, text: &str) {
@@ -37,8 +36,8 @@ impl Screen {
         println!("\n      {}", self.emphasis(&format!("$ {text}")));
     }
 
-    pub(crate) fn goodbye(&self) {
-        let seconds = self.started.elapsed().as_secs_f32();
+    pub(crate) fn goodbye(&self, took: Duration) {
+        let seconds = took.as_secs_f32();
         println!("\n{}", self.emphasis(&format!("All of it was seen, in {seconds:.1} s.")));
         println!(
             "

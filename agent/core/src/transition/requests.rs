@@ -24,7 +24,7 @@ impl Draft<'_> {
                 let previous = self.state.live;
                 let kind = Kind::Deploy { redeploy, allow_older };
                 let admitted = Event::Admitted { kind, sha, by, reason, request_id, previous };
-                self.queue(admitted)
+                self.take_in(admitted)
             }
         }
     }
@@ -41,20 +41,27 @@ impl Draft<'_> {
                 let hold = hold.unwrap_or(self.policy.hold_after_manual_rollback);
                 let kind = Kind::Rollback { undoes, automatic: false, hold };
                 let sha = target.sha;
-                self.queue(Event::Admitted { kind, sha, by, reason, request_id, previous })
+                self.take_in(Event::Admitted { kind, sha, by, reason, request_id, previous })
             }
         }
     }
 
-    /// Admits, and takes the waiting place; whoever waited there is superseded.
-    fn queue(&mut self, admitted: Event) -> Answer {
+    /// Admits; starts at once where nothing runs, else takes the waiting place: whoever waited
+    /// there is superseded.
+    fn take_in(&mut self, admitted: Event) -> Answer {
         let number = self.state.last.next();
         let waiting = self.state.queued;
         self.push(number, admitted);
-        if let Some(replaced) = waiting {
-            self.push(replaced, Event::Superseded { by: number });
+        let free = self.state.active.is_none();
+        match self.state.open.get(&number).filter(|_| free).cloned() {
+            Some(deployment) => self.start(&deployment),
+            None => {
+                if let Some(replaced) = waiting {
+                    self.push(replaced, Event::Superseded { by: number });
+                }
+                self.enter(number, Phase::Queued);
+            }
         }
-        self.enter(number, Phase::Queued);
         Answer::Admitted(number)
     }
 
@@ -117,6 +124,6 @@ impl Draft<'_> {
         }
         let kind = Kind::Rollback { undoes: live.deployment, automatic: false, hold: false };
         let (reason, sha, previous) = (Some(why), target.sha, Some(live));
-        self.queue(Event::Admitted { kind, sha, by, reason, request_id: None, previous });
+        self.take_in(Event::Admitted { kind, sha, by, reason, request_id: None, previous });
     }
 }

@@ -39,7 +39,7 @@ impl Draft<'_> {
         }
     }
 
-    fn start(&mut self, queued: &Deployment) {
+    pub(super) fn start(&mut self, queued: &Deployment) {
         let number = queued.number;
         if queued.is_rollback() {
             return self.start_rollback(queued);
