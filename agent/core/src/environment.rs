@@ -1,6 +1,6 @@
 //! The state of one environment, and the questions that may be asked of it; `fold` makes it from the journal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -118,6 +118,15 @@ impl Environment {
     /// Whether the commit earned a good verdict here, and was not left since.
     pub(crate) fn was_validated(&self, sha: CommitSha) -> bool {
         self.validated.iter().any(|placement| placement.sha == sha)
+    }
+
+    /// The commits that a rollback may need, now or later: they stay pinned.
+    #[must_use]
+    pub fn needed_commits(&self) -> BTreeSet<CommitSha> {
+        let validated = self.validated.iter().map(|placement| placement.sha);
+        let live = self.live.map(|live| live.sha);
+        let open = self.open.values().map(|deployment| deployment.sha);
+        validated.chain(live).chain(self.baseline).chain(open).collect()
     }
 
     /// The effect that the state asks for now. The shell runs it unless it runs already.

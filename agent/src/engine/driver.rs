@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use ripcord_core::{
-    Answer, DeploymentNumber, Effect, Entry, Environment, EnvironmentName, Event, Failure, Input,
-    Policy, StepDone, VerdictReport,
+    Answer, CommitSha, DeploymentNumber, Effect, Entry, Environment, EnvironmentName, Event,
+    Failure, Input, Policy, StepDone, VerdictReport,
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -65,6 +65,8 @@ pub struct Driver {
     watches: Watches,
     running: Option<Effect>,
     step: Option<JoinHandle<()>>,
+    /// Steps ran since the repository was last let go.
+    unsettled: bool,
     requests: mpsc::Receiver<Request>,
     happenings: mpsc::Receiver<Happening>,
     happening: mpsc::Sender<Happening>,
@@ -115,6 +117,7 @@ impl Driver {
             watches,
             running: None,
             step: None,
+            unsettled: true,
             requests,
             happenings,
             happening,
@@ -272,11 +275,15 @@ impl Driver {
             return;
         }
         let Some(effect) = self.state.wanted() else {
-            self.performer.release_repository().await;
+            if std::mem::take(&mut self.unsettled) {
+                let needed: Vec<CommitSha> = self.state.needed_commits().into_iter().collect();
+                self.performer.settle(&needed).await;
+            }
             self.recovered.send_if_modified(|recovered| !std::mem::replace(recovered, true));
             return;
         };
         self.running = Some(effect.clone());
+        self.unsettled = true;
         let (performer, happenings) = (self.performer.clone(), self.happening.clone());
         self.step = Some(tokio::spawn(run_step(performer, effect, happenings)));
     }

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ripcord_core::{DeploymentNumber, Effect, Failure, FailureKind, Step, StepDone};
+use ripcord_core::{CommitSha, DeploymentNumber, Effect, Failure, FailureKind, Step, StepDone};
 use tokio::{
     sync::{Mutex, OwnedMutexGuard},
     time::timeout,
@@ -73,15 +73,23 @@ impl Performer {
         }
     }
 
-    /// Lets other environments use the repository.
-    pub(super) async fn release_repository(&self) {
+    /// Nothing runs any more: lets go of the commits that no rollback needs, and lets other
+    /// environments use the repository.
+    pub(super) async fn settle(&self, needed: &[CommitSha]) {
+        if let Err(failure) = self.parts.source.unpin_except(needed).await {
+            tracing::debug!(%failure, "pins stay");
+        }
+        self.release_repository().await;
+    }
+
+    async fn release_repository(&self) {
         *self.holding.lock().await = None;
     }
 
     async fn prepare(
         &self,
         effect: &Effect,
-        live: Option<ripcord_core::CommitSha>,
+        live: Option<CommitSha>,
         reporter: &Reporter,
     ) -> Result<StepDone, Failure> {
         // A new deployment begins: what the one before did to the tree has settled.
