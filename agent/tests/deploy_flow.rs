@@ -116,6 +116,26 @@ fn git_apply_check(site: &Site) -> String {
 }
 
 #[tokio::test]
+async fn the_validated_commit_of_an_older_tool_is_taken_over_and_its_file_kept_current() {
+    let site = Site::new().await;
+    let file = site.folder.path().join("app-state/last-validated-sha.txt");
+    let older = git(&site.git.live, &["rev-parse", "HEAD"]);
+    fs::create_dir(file.parent().unwrap()).unwrap();
+    fs::write(&file, format!("{older}\n")).unwrap();
+    let key =
+        format!("url = \"{}\"\nvalidated_sha_file = \"{}\"", site.application, file.display());
+    let url = format!("url = \"{}\"", site.application);
+    let agent = site.start(&site.lab().replace(&url, &key));
+    let mut client = site.client(&agent);
+    let bad = site.git.pushed("untested");
+    let told = deploy(&mut client, request("lab", &bad)).await;
+    assert_eq!(told.result().live.as_ref().unwrap().sha, older, "{}", told.story());
+    let good = site.git.pushed("good");
+    assert_eq!(deploy(&mut client, request("lab", &good)).await.outcome(), Outcome::Validated);
+    site::eventually(|| fs::read_to_string(&file).unwrap() == format!("{good}\n"));
+}
+
+#[tokio::test]
 async fn bad_input_gets_a_clear_error_and_touches_nothing() {
     let site = Site::new().await;
     let agent = site.start(&site.lab());

@@ -5,6 +5,7 @@ mod state_dir;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use ripcord_core::{CommitSha, DeploymentNumber, Environment};
 use ripcord_proto::{DESCRIPTORS, v1::agent_service_server::AgentServiceServer};
 use tokio::{sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -12,9 +13,9 @@ use tonic::service::InterceptorLayer;
 use tonic_health::server::HealthReporter;
 
 use crate::{
-    adapters::git,
+    adapters::{git, validated_file},
     config::Config,
-    engine::{Clock, Driver, Engine},
+    engine::{Clock, Driver, Engine, EnvironmentHandle},
     journal::{self, Journal, JournalError},
     logs::LogHub,
     rpc::{
@@ -195,7 +196,7 @@ fn serve(
     Ok((health, serving))
 }
 
-type Environments = Vec<(Driver, crate::engine::EnvironmentHandle)>;
+type Environments = Vec<(Driver, EnvironmentHandle)>;
 
 async fn environments(
     config: &Config,
@@ -211,6 +212,9 @@ async fn environments(
         let (setup, source) = builder.setup(environment);
         let (driver, handle) = Driver::new(setup).await?;
         let hub = LogHub::new(source, live_deployment(&handle));
+        if let Some(file) = &environment.validated_sha_file {
+            tokio::spawn(validated_file::keep(file.clone(), validated_commit(&handle)));
+        }
         applications.insert(environment.name.clone(), hub);
         environments.push((driver, handle));
     }
@@ -220,17 +224,27 @@ async fn environments(
 }
 
 /// Which deployment is live, for the log lines that it prints.
-fn live_deployment(
-    environment: &crate::engine::EnvironmentHandle,
-) -> watch::Receiver<Option<ripcord_core::DeploymentNumber>> {
+fn live_deployment(environment: &EnvironmentHandle) -> watch::Receiver<Option<DeploymentNumber>> {
+    project(environment, |state| state.live.and_then(|live| live.deployment))
+}
+
+/// Which commit is validated, for the file in which old habits look for it.
+fn validated_commit(environment: &EnvironmentHandle) -> watch::Receiver<Option<CommitSha>> {
+    project(environment, |state| state.newest_validated().map(|newest| newest.sha))
+}
+
+/// A part of the state, which changes only when that part does.
+fn project<T: Copy + PartialEq + Send + Sync + 'static>(
+    environment: &EnvironmentHandle,
+    part: impl Fn(&Environment) -> T + Send + 'static,
+) -> watch::Receiver<T> {
     let mut state = environment.state.clone();
-    let now = state.borrow().live.and_then(|live| live.deployment);
-    let (out, live) = watch::channel(now);
+    let (out, projected) = watch::channel(part(&state.borrow()));
     tokio::spawn(async move {
         while state.changed().await.is_ok() {
-            let now = state.borrow_and_update().live.and_then(|live| live.deployment);
+            let now = part(&state.borrow_and_update());
             out.send_if_modified(|last| std::mem::replace(last, now) != now);
         }
     });
-    live
+    projected
 }

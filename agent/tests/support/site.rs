@@ -203,6 +203,16 @@ async fn serve(page: PathBuf) -> String {
     format!("http://{address}/")
 }
 
+/// Waits, not for ever, until something is so.
+#[track_caller]
+pub fn eventually(is_so: impl Fn() -> bool) {
+    let began = std::time::Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "it never came to be so");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 pub fn request(environment: &str, sha: &str) -> DeployRequest {
     DeployRequest {
         environment: environment.to_owned(),
