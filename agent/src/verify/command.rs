@@ -49,10 +49,10 @@ impl Verifier for CommandVerifier {
         reporter: &Reporter,
         reports: mpsc::Sender<VerdictReport>,
     ) {
-        let checkout = self.checkouts.join(deployment.0.to_string());
+        let checkout = Checkout(self.checkouts.join(deployment.0.to_string()));
         let verdict = async {
             loop {
-                let report = self.verify(&checkout, deployment, sha, reporter).await;
+                let report = self.verify(&checkout.0, deployment, sha, reporter).await;
                 let is_final = report.value != Verdict::Unknown;
                 if reports.send(report).await.is_err() || is_final {
                     return;
@@ -64,7 +64,6 @@ impl Verifier for CommandVerifier {
             () = verdict => {}
             () = reports.closed() => {}
         }
-        remove(&checkout).await;
     }
 }
 
@@ -77,7 +76,7 @@ impl CommandVerifier {
         reporter: &Reporter,
     ) -> VerdictReport {
         // A check-out that a crash left behind may be half-written.
-        remove(checkout).await;
+        remove(checkout.to_owned()).await;
         if let Err(failure) = self.source.export(sha, checkout).await {
             reporter.remark(format!("the checks could not start: {failure}")).await;
             return VerdictReport::of(Verdict::Unknown);
@@ -121,8 +120,17 @@ fn failed(argv: &[String], error: CommandError) -> String {
     format!("{} › {}", argv.join(" "), failure.message)
 }
 
-async fn remove(checkout: &Path) {
-    match tokio::fs::remove_dir_all(checkout).await {
+/// A check-out that goes when its watch ends, also when it is broken off.
+struct Checkout(PathBuf);
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        tokio::spawn(remove(std::mem::take(&mut self.0)));
+    }
+}
+
+async fn remove(checkout: PathBuf) {
+    match tokio::fs::remove_dir_all(&checkout).await {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             tracing::warn!(checkout = %checkout.display(), %error, "a check-out could not be removed");
         }
