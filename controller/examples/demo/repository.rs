@@ -113,7 +113,7 @@ fn publish(folder: &Path, work: &Path) -> Result<PathBuf> {
     git(folder, &["init", "--quiet", "--bare", "--initial-branch=main", "origin.git"])?;
     let origin = folder.join("origin.git").display().to_string();
     git(work, &["remote", "add", "origin", &origin])?;
-    git(work, &["push", "--quiet", "origin", "main"])?;
+    git(work, &["push", "--quiet", "--set-upstream", "origin", "main"])?;
     git(folder, &["clone", "--quiet", &origin, "live"])?;
     Ok(folder.join("live"))
 }
