@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Invariant: a line is known by its source, its time and its ordinal among the lines of that time
-//! ([`position`]). Live lines, backlog, reconnections and the agent's own restarts all speak of
+//! (`position`). Live lines, backlog, reconnections and the agent's own restarts all speak of
 //! lines in these terms, so nothing is lost or told twice where they meet.
 //! Invariant: a reader owns no queue. One that falls out of the ring is told how much it missed.
 
