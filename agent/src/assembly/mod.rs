@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     engine::{Clock, Driver, Engine},
     journal::{self, Journal, JournalError},
-    logs::LogHub,
+    logs::{LogHub, Restarts},
     rpc::{
         access::{Access, AccessTable},
         limits,
@@ -210,27 +210,13 @@ async fn environments(
     for environment in config.environments.values() {
         let (setup, source) = builder.setup(environment);
         let (driver, handle) = Driver::new(setup).await?;
-        let hub = LogHub::new(source, live_deployment(&handle));
+        let (name, state) = (environment.name.clone(), handle.state.clone());
+        let restarts = Restarts::follow(handle.journal().clone(), name, state).await?;
+        let hub = LogHub::new(source, restarts);
         applications.insert(environment.name.clone(), hub);
         environments.push((driver, handle));
     }
-    let (_, never) = watch::channel(None);
+    let (_, never) = watch::channel(Arc::default());
     let logs = Logs { agent: LogHub::new(log, never), applications };
     Ok((environments, logs))
-}
-
-/// Which deployment is live, for the log lines that it prints.
-fn live_deployment(
-    environment: &crate::engine::EnvironmentHandle,
-) -> watch::Receiver<Option<ripcord_core::DeploymentNumber>> {
-    let mut state = environment.state.clone();
-    let now = state.borrow().live.and_then(|live| live.deployment);
-    let (out, live) = watch::channel(now);
-    tokio::spawn(async move {
-        while state.changed().await.is_ok() {
-            let now = state.borrow_and_update().live.and_then(|live| live.deployment);
-            out.send_if_modified(|last| std::mem::replace(last, now) != now);
-        }
-    });
-    live
 }
