@@ -1,5 +1,6 @@
 //! The composition root: from a configuration to a running agent, and to its end.
 
+mod check;
 mod environment;
 mod state_dir;
 
@@ -31,6 +32,7 @@ use crate::{
     telemetry::AgentLog,
 };
 
+pub use check::check;
 pub use state_dir::StateDirError;
 
 /// How long open streams may take to end once everything else has.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ripcord_core::{
     Answer, CommitSha, DeploymentNumber, Effect, Entry, Environment, EnvironmentName, Event,
     Failure, Input, Policy, StepDone, VerdictReport,
+    notice::{self, Severity},
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -272,8 +273,13 @@ impl Driver {
     fn log(&self, entries: &[Entry]) {
         for entry in entries {
             let deployment = entry.deployment.map(|number| number.0);
-            let sentence = ripcord_core::notice::sentence(entry);
-            tracing::info!(environment = %self.name, deployment, event = entry.event.name(), "{sentence}");
+            let (environment, event) = (&self.name, entry.event.name());
+            let sentence = notice::sentence(entry);
+            match notice::severity(&entry.event) {
+                Severity::Info => tracing::info!(%environment, deployment, event, "{sentence}"),
+                Severity::Warning => tracing::warn!(%environment, deployment, event, "{sentence}"),
+                Severity::Error => tracing::error!(%environment, deployment, event, "{sentence}"),
+            }
         }
     }
 
