@@ -12,6 +12,7 @@ use ripcord_core::{
     CommitSha, DeploymentNumber, EnvironmentName, FailureKind, Verdict, VerdictReport,
 };
 use tokio::{
+    runtime::Handle,
     sync::mpsc,
     time::{Instant, sleep, timeout_at},
 };
@@ -49,10 +50,10 @@ impl Verifier for CommandVerifier {
         reporter: &Reporter,
         reports: mpsc::Sender<VerdictReport>,
     ) {
-        let checkout = self.checkouts.join(deployment.0.to_string());
+        let checkout = Checkout(self.checkouts.join(deployment.0.to_string()));
         let verdict = async {
             loop {
-                let report = self.verify(&checkout, deployment, sha, reporter).await;
+                let report = self.verify(&checkout.0, deployment, sha, reporter).await;
                 let is_final = report.value != Verdict::Unknown;
                 if reports.send(report).await.is_err() || is_final {
                     return;
@@ -64,7 +65,18 @@ impl Verifier for CommandVerifier {
             () = verdict => {}
             () = reports.closed() => {}
         }
-        remove(&checkout).await;
+    }
+}
+
+/// A check-out for as long as it is needed: nobody else cleans up behind checks that are cut off.
+struct Checkout(PathBuf);
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        let checkout = std::mem::take(&mut self.0);
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { remove(&checkout).await });
+        }
     }
 }
 
