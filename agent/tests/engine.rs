@@ -59,17 +59,18 @@ async fn what_a_step_tells_is_journaled_before_its_result() {
 
 #[tokio::test]
 async fn a_verdict_never_overtakes_the_output_that_explains_it() {
-    for verdict in [Verdict::Success, Verdict::Failure] {
+    let cases = [(3, Verdict::Success), (3, Verdict::Failure), (700, Verdict::Failure)];
+    for (lines, verdict) in cases {
         let agent = Agent::new();
         let lab = stage(&agent, Policy::default()).await;
-        lab.world.script.check_tells.store(700, SeqCst);
+        lab.world.script.check_tells.store(lines, SeqCst);
         *lab.world.script.verdict.lock().unwrap() = Some(verdict);
         let number = lab.deploy(1).await;
         lab.ended(number).await;
         let kinds = lab.kinds(number).await;
         let said = kinds.iter().position(|kind| *kind == "verdict_received").unwrap();
         let told = kinds[..said].iter().filter(|kind| **kind == "output").count();
-        assert_eq!(told, 700, "{verdict:?}");
+        assert_eq!(told, lines, "{verdict:?}");
     }
 }
 
