@@ -36,7 +36,8 @@ pub trait SourceRepository: Send + Sync {
     /// Compares the tracked files with `sha`, without changing anything.
     async fn inspect(&self, sha: CommitSha) -> Result<TreeState, Failure>;
 
-    /// Writes the files of `sha` into the empty or missing folder `into`, beside the live tree.
+    /// Makes a check-out of `sha` in the empty or missing folder `into`, beside the live tree: its
+    /// files, and a HEAD that names it.
     async fn export(&self, sha: CommitSha, into: &Path) -> Result<(), Failure>;
 
     /// Lets go of the pins that are not among `keep` (rollback targets).

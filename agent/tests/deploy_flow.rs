@@ -57,6 +57,23 @@ async fn a_commit_whose_tests_fail_is_rolled_back_to_the_validated_one() {
 }
 
 #[tokio::test]
+async fn checks_run_in_a_checkout_of_their_own_that_git_understands() {
+    let site = Site::new().await;
+    let check =
+        "test \"$(git rev-parse HEAD)\" = \"$RIPCORD_SHA\" && git status --porcelain && pwd";
+    let verify = format!("source = \"command\"\nrun = [[\"sh\", \"-c\", {check:?}]]");
+    let agent = site.start(&site.environment("lab", &verify));
+    let sha = site.git.pushed("second");
+    let told = deploy(&mut site.client(&agent), request("lab", &sha)).await;
+    assert_eq!(told.outcome(), Outcome::Validated, "{}", told.story());
+    let printed: Vec<_> = told.events.iter().filter_map(|event| event.output.as_ref()).collect();
+    assert_eq!(printed.len(), 1, "the check-out is clean, and prints only where it is");
+    assert!(!printed[0].line.contains(site.git.live.to_str().unwrap()), "{:?}", printed[0]);
+    let checkout = std::path::PathBuf::from(&printed[0].line);
+    site::eventually(|| !checkout.exists());
+}
+
+#[tokio::test]
 async fn a_commit_that_never_becomes_healthy_is_undone_before_anybody_waits_for_ci() {
     let site = Site::new().await;
     let agent = site.start(&site.lab());
@@ -113,6 +130,26 @@ fn git_apply_check(site: &Site) -> String {
         }
     }
     text
+}
+
+#[tokio::test]
+async fn the_validated_commit_of_an_older_tool_is_taken_over_and_its_file_kept_current() {
+    let site = Site::new().await;
+    let file = site.folder.path().join("app-state/last-validated-sha.txt");
+    let older = git(&site.git.live, &["rev-parse", "HEAD"]);
+    fs::create_dir(file.parent().unwrap()).unwrap();
+    fs::write(&file, format!("{older}\n")).unwrap();
+    let key =
+        format!("url = \"{}\"\nvalidated_sha_file = \"{}\"", site.application, file.display());
+    let url = format!("url = \"{}\"", site.application);
+    let agent = site.start(&site.lab().replace(&url, &key));
+    let mut client = site.client(&agent);
+    let bad = site.git.pushed("untested");
+    let told = deploy(&mut client, request("lab", &bad)).await;
+    assert_eq!(told.result().live.as_ref().unwrap().sha, older, "{}", told.story());
+    let good = site.git.pushed("good");
+    assert_eq!(deploy(&mut client, request("lab", &good)).await.outcome(), Outcome::Validated);
+    site::eventually(|| fs::read_to_string(&file).unwrap() == format!("{good}\n"));
 }
 
 #[tokio::test]

@@ -16,15 +16,22 @@ use support::site::{Site, deploy, request, status, watch};
 
 /// So many files that a reset takes long enough to be hit.
 const FILES: usize = 5_000;
-/// How often the agent is killed.
-const KILLS: u64 = 20;
-
 #[tokio::test]
 async fn killing_the_agent_in_the_middle_of_a_reset_leaves_one_outcome_and_an_exact_tree() {
+    kill_in_the_middle_of_resets(3).await;
+}
+
+#[tokio::test]
+#[ignore = "takes a minute or two: `cargo test -p ripcord-agent --test recovery -- --ignored`"]
+async fn killing_the_agent_twenty_times_in_the_middle_of_a_reset_leaves_an_exact_tree() {
+    kill_in_the_middle_of_resets(20).await;
+}
+
+async fn kill_in_the_middle_of_resets(kills: u64) {
     let site = Site::new().await;
     let big = site.environment("lab", "when = \"none\"");
     let shas = [fill(&site, "a"), fill(&site, "b")];
-    for round in 0..KILLS {
+    for round in 0..kills {
         let sha = &shas[usize::try_from(round % 2).unwrap()];
         let agent = site.start(&big);
         let mut client = site.client(&agent);
@@ -41,7 +48,7 @@ async fn killing_the_agent_in_the_middle_of_a_reset_leaves_one_outcome_and_an_ex
             }
         }
         // Somewhere in the reset: a different place each time.
-        tokio::time::sleep(Duration::from_millis(7 * round)).await;
+        tokio::time::sleep(Duration::from_millis(60 * round / kills * 2)).await;
         agent.kill();
 
         let agent = site.start(&big);

@@ -93,7 +93,7 @@ impl Agent {
 
     async fn tcp_then_tls(&self) -> Result<TlsStream<TcpStream>, Failure> {
         let tcp = TcpStream::connect((self.host.as_str(), self.port)).await;
-        let tcp = tcp.map_err(|error| self.unreachable(&error.to_string()))?;
+        let tcp = tcp.map_err(|error| self.unreachable(&describe(&error)))?;
         tcp.set_nodelay(true).map_err(|error| self.unreachable(&error.to_string()))?;
         let connector = TlsConnector::from(self.tls.clone());
         let tls = connector.connect(self.name.clone(), tcp).await;
@@ -119,6 +119,15 @@ impl Agent {
     fn refusal(&self, error: &io::Error) -> Option<Failure> {
         let message = failure::explain_tls(failure::tls_error(error)?);
         Some(Failure::Access { message: format!("{}:{}: {message}", self.host, self.port) })
+    }
+}
+
+fn describe(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            "Connection refused: is the agent running, and is this its port?".to_owned()
+        }
+        _ => error.to_string(),
     }
 }
 
@@ -150,7 +159,7 @@ fn tls_config(target: &Target) -> Result<ClientConfig, Failure> {
     let mut config = ClientConfig::builder_with_protocol_versions(&[&rustls::version::TLS13])
         .with_root_certificates(roots)
         .with_client_auth_cert(chain, key)
-        .map_err(|error| unusable("--cert with --key", &target.cert, &error))?;
+        .map_err(|error| unusable("--key", &target.key, &unusable_key(&error)))?;
     config.alpn_protocols = vec![b"h2".to_vec()];
     Ok(config)
 }
@@ -165,6 +174,13 @@ fn certificates(
         return Err(unusable(flag, path, &"it holds no certificate"));
     }
     Ok(found)
+}
+
+fn unusable_key(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InconsistentKeys(_) => "it is not the key of --cert".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// A certificate that is not there or not readable is a matter of access, whatever the cause.

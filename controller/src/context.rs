@@ -19,6 +19,10 @@ use crate::{
 /// Agents answer a question within 10 s, or never.
 const QUESTION_DEADLINE: Duration = Duration::from_secs(30);
 
+/// What somebody without any right is told.
+pub(crate) const NOTHING_TO_SEE: &str = "the agent shows no environment to this certificate: \
+     give its identity rights in the agent's [[access]]";
+
 /// How a command was called.
 pub(crate) struct Context {
     pub(crate) command: &'static str,
@@ -109,7 +113,7 @@ async fn only_environment(agent: &Agent) -> Result<String, Failure> {
     let names: Vec<String> = status.environments.into_iter().map(|one| one.name).collect();
     match names.as_slice() {
         [only] => Ok(only.clone()),
-        [] => Err(Failure::Usage("the agent shows no environment to this certificate".to_owned())),
+        [] => Err(Failure::Access { message: NOTHING_TO_SEE.to_owned() }),
         several => Err(Failure::Usage(format!(
             "which environment? name one of {}, or set default_environment in ripcord.toml",
             several.join(", ")

@@ -66,7 +66,7 @@ pub(crate) enum Meaning {
 /// Reads a status: the agent's own reasons first, then TLS, then the connection.
 pub(crate) fn meaning(status: &Status) -> Meaning {
     if let Some(reason) = agent_reason(status) {
-        return Meaning::Final(of_reason(reason, status.message().to_owned()));
+        return of_reason(reason, status.message().to_owned());
     }
     if let Some(error) = tls_error(status) {
         return Meaning::Final(Failure::Access { message: explain_tls(error) });
@@ -77,8 +77,10 @@ pub(crate) fn meaning(status: &Status) -> Meaning {
         Code::Unauthenticated | Code::PermissionDenied => {
             Meaning::Final(Failure::Access { message })
         }
-        Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded => Meaning::Lost(message),
-        _ if status.source().is_some() => Meaning::Lost(root_cause(status)),
+        Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded => {
+            Meaning::Lost(without_link(&message))
+        }
+        _ if status.source().is_some() => Meaning::Lost(without_link(&root_cause(status))),
         Code::NotFound
         | Code::FailedPrecondition
         | Code::AlreadyExists
@@ -95,18 +97,30 @@ pub(crate) fn meaning(status: &Status) -> Meaning {
     }
 }
 
+/// rustls ends some of its sentences with the address of its manual: nothing for an operator.
+fn without_link(message: &str) -> String {
+    message.split_once(": https://").map_or(message, |(sentence, _)| sentence).to_owned()
+}
+
 fn agent_reason(status: &Status) -> Option<String> {
     let info = status.get_details_error_info()?;
     (info.domain == ERROR_DOMAIN).then_some(info.reason)
 }
 
-fn of_reason(reason: String, message: String) -> Failure {
-    match reason.as_str() {
+fn of_reason(reason: String, message: String) -> Meaning {
+    Meaning::Final(match reason.as_str() {
+        // The next agent answers: the same call may be made again.
+        "SHUTTING_DOWN" => return Meaning::Lost(message),
         "INVALID_ARGUMENT" | "INVALID_SHA" | "INVALID_REQUEST" => Failure::Usage(message),
-        "ACCESS_DENIED" | "UNAUTHENTICATED" | "PERMISSION_DENIED" => Failure::Access { message },
+        "ACCESS_DENIED"
+        | "BAD_IDENTITY"
+        | "CERTIFICATE_EXPIRED"
+        | "CERTIFICATE_REVOKED"
+        | "UNAUTHENTICATED"
+        | "PERMISSION_DENIED" => Failure::Access { message },
         "INTERNAL" => Failure::Unexpected(message),
         _ => Failure::Refused { reason, message },
-    }
+    })
 }
 
 /// The rustls error in a chain of sources, where there is one.
@@ -161,6 +175,18 @@ fn explain_alert(alert: rustls::AlertDescription) -> String {
     format!("the agent refused this certificate: {why}")
 }
 
+const WRONG_NAME: &str = "the agent's certificate is for another name than the URL's host";
+
+/// The names in `presented` that can stand in a URL: rustls writes `DnsName("vm.example")`.
+fn host_names(presented: &[String]) -> String {
+    let host = |name: &String| {
+        let inner = name.strip_prefix("DnsName(").or_else(|| name.strip_prefix("IpAddress("))?;
+        Some(inner.trim_end_matches(')').trim_matches('"').to_owned())
+    };
+    let names: Vec<String> = presented.iter().filter_map(host).collect();
+    if names.is_empty() { "no host at all".to_owned() } else { names.join(", ") }
+}
+
 fn explain_certificate(reason: &rustls::CertificateError) -> String {
     use rustls::CertificateError as Bad;
     match reason {
@@ -171,9 +197,56 @@ fn explain_certificate(reason: &rustls::CertificateError) -> String {
             "the agent's certificate is expired; issue a new one with `ripcord certs issue`"
                 .to_owned()
         }
-        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
-            format!("the agent's certificate is for another name than the URL's host: {reason}")
+        Bad::NotValidForName => WRONG_NAME.to_owned(),
+        Bad::NotValidForNameContext { presented, .. } => {
+            format!("{WRONG_NAME}: it is for {}", host_names(presented))
         }
         other => format!("the agent's certificate is not acceptable: {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::ErrorDetails;
+
+    use super::*;
+
+    fn told(reason: &str) -> Meaning {
+        let details =
+            ErrorDetails::with_error_info(reason, ERROR_DOMAIN, std::collections::HashMap::new());
+        meaning(&Status::with_error_details(Code::Unavailable, "why", details))
+    }
+
+    #[test]
+    fn an_agent_that_shuts_down_is_asked_again() {
+        assert!(matches!(told("SHUTTING_DOWN"), Meaning::Lost(_)));
+    }
+
+    #[test]
+    fn a_certificate_that_is_no_longer_good_is_a_matter_of_access() {
+        for reason in ["BAD_IDENTITY", "CERTIFICATE_EXPIRED", "CERTIFICATE_REVOKED"] {
+            assert!(matches!(told(reason), Meaning::Final(Failure::Access { .. })), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_lost_connection_is_told_without_the_manual_of_a_library() {
+        let status = Status::unavailable("peer closed connection: https://docs.rs/rustls/latest");
+        assert!(matches!(meaning(&status), Meaning::Lost(why) if why == "peer closed connection"));
+    }
+
+    #[test]
+    fn a_reason_that_is_newer_than_this_controller_is_a_refusal() {
+        assert!(matches!(told("NEVER_HEARD_OF"), Meaning::Final(Failure::Refused { .. })));
+    }
+
+    #[test]
+    fn a_certificate_for_another_name_says_for_which() {
+        let presented = [
+            "UniformResourceIdentifier(\"spiffe://shop/agent/vm\")",
+            "DnsName(\"vm.example\")",
+            "IpAddress(10.0.0.7)",
+        ];
+        assert_eq!(host_names(&presented.map(str::to_owned)), "vm.example, 10.0.0.7");
     }
 }

@@ -221,5 +221,5 @@ async fn a_dry_run_shows_the_plan_and_succeeds() {
     let arguments = ["deploy", "preprod", "--sha", SHA, "--dry-run"];
     let said = said(stage.operator(agent.port, &arguments)).await;
     assert_eq!(said.code, 0, "{}", said.stderr);
-    assert!(said.stdout.contains("would fetch acfdb42 from origin/main"), "{}", said.stdout);
+    assert!(said.stdout.contains("  fetch acfdb42 from origin/main"), "{}", said.stdout);
 }

@@ -66,6 +66,11 @@ pub enum Event {
         /// Its commit.
         sha: CommitSha,
     },
+    /// What a predecessor of this agent had validated, read from its file at the very first start.
+    ValidatedImported {
+        /// Its commit.
+        sha: CommitSha,
+    },
     /// The work tree is that of the commit.
     TreeReset(TreeReport),
     /// The application was restarted.
@@ -192,6 +197,7 @@ impl Event {
             Self::PhaseEntered { .. } => "phase_entered",
             Self::Prepared { .. } => "prepared",
             Self::BaselineFound { .. } => "baseline_found",
+            Self::ValidatedImported { .. } => "validated_imported",
             Self::TreeReset(_) => "tree_reset",
             Self::Restarted { .. } => "restarted",
             Self::WentLive { .. } => "went_live",

@@ -40,6 +40,7 @@ pub fn severity(event: &Event) -> Severity {
         | Event::PhaseEntered { .. }
         | Event::Prepared { .. }
         | Event::BaselineFound { .. }
+        | Event::ValidatedImported { .. }
         | Event::TreeReset(_)
         | Event::Restarted { .. }
         | Event::WentLive { .. }
@@ -88,6 +89,12 @@ pub fn sentence(entry: &Entry) -> String {
         Event::Refused { refusal, by, .. } => format!("refused to {by}: {refusal}"),
         Event::PhaseEntered { phase } => phase_sentence(*phase).to_owned(),
         Event::Prepared { subject, author } => format!("fetched and pinned: {subject} ({author})"),
+        Event::ValidatedImported { sha } => {
+            format!(
+                "{} was validated before this agent came: it is the rollback point",
+                sha.short()
+            )
+        }
         Event::BaselineFound { sha } => {
             format!("{} ran before the first deployment: it is the baseline", sha.short())
         }

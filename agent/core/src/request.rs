@@ -90,4 +90,9 @@ pub enum Input {
     Tick,
     /// The agent started, and read this state back.
     AgentStarted,
+    /// An older tool left its last validated commit behind. Counts only where nothing happened yet.
+    Import {
+        /// That commit.
+        validated: CommitSha,
+    },
 }

@@ -9,3 +9,4 @@ pub mod hooks;
 pub mod http_probe;
 mod lines;
 pub mod process;
+pub mod validated_file;

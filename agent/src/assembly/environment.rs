@@ -18,6 +18,7 @@ use crate::{
         hooks::CommandHooks,
         http_probe::HttpProbe,
         process::{ProcessRuntime, ProcessSettings},
+        validated_file,
     },
     config::{
         ComposeAction, Config, EnvironmentConfig, GitCredentials, RepositoryConfig, RuntimeConfig,
@@ -84,6 +85,7 @@ impl Builder {
             journal: self.journal.clone(),
             clock: self.clock,
             shutdown_grace: SHUTDOWN_GRACE,
+            predecessor: config.validated_sha_file.as_deref().and_then(validated_file::read),
         };
         (setup, logs)
     }

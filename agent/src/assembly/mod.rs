@@ -5,6 +5,7 @@ mod state_dir;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use ripcord_core::{CommitSha, Environment};
 use ripcord_proto::{DESCRIPTORS, v1::agent_service_server::AgentServiceServer};
 use tokio::{sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -12,11 +13,11 @@ use tonic::{server::NamedService as _, service::InterceptorLayer};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
-    adapters::git,
+    adapters::{git, validated_file},
     config::Config,
-    engine::{Clock, Driver, Engine},
+    engine::{Clock, Driver, Engine, EnvironmentHandle},
     journal::{self, Journal, JournalError},
-    logs::LogHub,
+    logs::{LogHub, Restarts},
     rpc::{
         access::{Access, AccessTable},
         limits,
@@ -203,7 +204,7 @@ async fn serve(
     Ok((health, serving))
 }
 
-type Environments = Vec<(Driver, crate::engine::EnvironmentHandle)>;
+type Environments = Vec<(Driver, EnvironmentHandle)>;
 
 async fn environments(
     config: &Config,
@@ -218,27 +219,30 @@ async fn environments(
     for environment in config.environments.values() {
         let (setup, source) = builder.setup(environment);
         let (driver, handle) = Driver::new(setup).await?;
-        let hub = LogHub::new(source, live_deployment(&handle));
+        let (name, state) = (environment.name.clone(), handle.state.clone());
+        let restarts = Restarts::follow(handle.journal().clone(), name, state).await?;
+        let hub = LogHub::new(source, restarts);
+        if let Some(file) = &environment.validated_sha_file {
+            tokio::spawn(validated_file::keep(file.clone(), validated_commit(&handle)));
+        }
         applications.insert(environment.name.clone(), hub);
         environments.push((driver, handle));
     }
-    let (_, never) = watch::channel(None);
+    let (_, never) = watch::channel(Arc::default());
     let logs = Logs { agent: LogHub::new(log, never), applications };
     Ok((environments, logs))
 }
 
-/// Which deployment is live, for the log lines that it prints.
-fn live_deployment(
-    environment: &crate::engine::EnvironmentHandle,
-) -> watch::Receiver<Option<ripcord_core::DeploymentNumber>> {
+/// Which commit is validated, for the file in which old habits look for it.
+fn validated_commit(environment: &EnvironmentHandle) -> watch::Receiver<Option<CommitSha>> {
+    let newest = |state: &Environment| state.newest_validated().map(|newest| newest.sha);
     let mut state = environment.state.clone();
-    let now = state.borrow().live.and_then(|live| live.deployment);
-    let (out, live) = watch::channel(now);
+    let (out, validated) = watch::channel(newest(&state.borrow()));
     tokio::spawn(async move {
         while state.changed().await.is_ok() {
-            let now = state.borrow_and_update().live.and_then(|live| live.deployment);
+            let now = newest(&state.borrow_and_update());
             out.send_if_modified(|last| std::mem::replace(last, now) != now);
         }
     });
-    live
+    validated
 }

@@ -53,6 +53,8 @@ pub struct Setup {
     pub clock: Clock,
     /// How long a running step may go on when the agent is told to stop.
     pub shutdown_grace: Duration,
+    /// What an older tool had validated here.
+    pub predecessor: Option<CommitSha>,
 }
 
 /// The driver of one environment.
@@ -62,6 +64,7 @@ pub struct Driver {
     journal: Journal,
     clock: Clock,
     shutdown_grace: Duration,
+    predecessor: Option<CommitSha>,
     state: Arc<Environment>,
     performer: Arc<Performer>,
     watches: Watches,
@@ -91,7 +94,8 @@ impl Driver {
     /// # Errors
     /// When the journal cannot be read.
     pub async fn new(setup: Setup) -> Result<(Self, EnvironmentHandle), JournalError> {
-        let Setup { name, about, policy, parts, journal, clock, shutdown_grace } = setup;
+        let Setup { name, about, policy, parts, journal, clock, shutdown_grace, predecessor } =
+            setup;
         let state = Arc::new(journal.state(&name).await?.unwrap_or_default());
         let (requests_in, requests) = mpsc::channel(WAITING_REQUESTS);
         let (happening, happenings) = mpsc::channel(WAITING_HAPPENINGS);
@@ -115,6 +119,7 @@ impl Driver {
             journal,
             clock,
             shutdown_grace,
+            predecessor,
             state,
             performer: Arc::new(Performer::new(parts)),
             watches,
@@ -153,6 +158,9 @@ impl Driver {
 
     /// Marks what the last agent left open; the loop finishes it like any other work.
     async fn recover(&mut self) {
+        if let Some(validated) = self.predecessor {
+            self.decide_for_itself(Input::Import { validated }).await;
+        }
         self.decide_for_itself(Input::AgentStarted).await;
         let touched = self.state.active_deployment().is_some_and(|it| it.phase.has_touched());
         if self.state.live.is_none() || touched {

@@ -161,6 +161,7 @@ fn event_phase(event: &Event) -> v1::Phase {
         | Event::Refused { .. }
         | Event::Prepared { .. }
         | Event::BaselineFound { .. }
+        | Event::ValidatedImported { .. }
         | Event::TreeReset(_)
         | Event::Restarted { .. }
         | Event::WentLive { .. }

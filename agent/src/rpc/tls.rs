@@ -60,7 +60,7 @@ impl Tls {
         Ok(Arc::new(Self { files: files.clone(), live }))
     }
 
-    /// Reads the files again; what is open stays open, and is judged anew by [`Self::verify`].
+    /// Reads the files again; what is open stays open, and is judged anew by `verify`.
     ///
     /// # Errors
     /// The first file that cannot be used; then nothing has changed.

@@ -12,7 +12,6 @@ use ripcord_core::{
     CommitSha, DeploymentNumber, EnvironmentName, FailureKind, Verdict, VerdictReport,
 };
 use tokio::{
-    runtime::Handle,
     sync::mpsc,
     time::{Instant, sleep, timeout_at},
 };
@@ -68,18 +67,6 @@ impl Verifier for CommandVerifier {
     }
 }
 
-/// A check-out for as long as it is needed: nobody else cleans up behind checks that are cut off.
-struct Checkout(PathBuf);
-
-impl Drop for Checkout {
-    fn drop(&mut self) {
-        let checkout = std::mem::take(&mut self.0);
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move { remove(&checkout).await });
-        }
-    }
-}
-
 impl CommandVerifier {
     async fn verify(
         &self,
@@ -89,7 +76,7 @@ impl CommandVerifier {
         reporter: &Reporter,
     ) -> VerdictReport {
         // A check-out that a crash left behind may be half-written.
-        remove(checkout).await;
+        remove(checkout.to_owned()).await;
         if let Err(failure) = self.source.export(sha, checkout).await {
             reporter.remark(format!("the checks could not start: {failure}")).await;
             return VerdictReport::of(Verdict::Unknown);
@@ -133,8 +120,20 @@ fn failed(argv: &[String], error: CommandError) -> String {
     format!("{} › {}", argv.join(" "), failure.message)
 }
 
-async fn remove(checkout: &Path) {
-    match tokio::fs::remove_dir_all(checkout).await {
+/// A check-out that goes when its watch ends, also when it is broken off.
+struct Checkout(PathBuf);
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        // At the agent's end there may be no runtime left; the next watch removes it then.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(remove(std::mem::take(&mut self.0)));
+        }
+    }
+}
+
+async fn remove(checkout: PathBuf) {
+    match tokio::fs::remove_dir_all(&checkout).await {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             tracing::warn!(checkout = %checkout.display(), %error, "a check-out could not be removed");
         }

@@ -180,9 +180,11 @@ async fn a_commit_is_exported_beside_the_live_tree_which_stays_as_it_is() {
     assert_eq!(fs::read_to_string(into.join("sub/run.bat")).unwrap(), "one\r\n");
     let expected = scene.dir.path().join("expected");
     git(&scene.work(), &["checkout-index", "--all", &format!("--prefix={}/", expected.display())]);
+    assert_eq!(git(&into, &["rev-parse", "HEAD"]), pushed.to_string());
+    assert_eq!(git(&into, &["status", "--porcelain"]), "");
+    fs::rename(into.join(".git"), scene.dir.path().join("its-git")).unwrap();
     assert_eq!(disk(&into), disk(&expected));
     assert!(disk(&into).len() > 5);
-    assert!(!into.join(".git").exists());
     let failure = repository.export(pushed, &into).await.unwrap_err();
     assert!(failure.message.contains("not empty"), "{failure}");
 }

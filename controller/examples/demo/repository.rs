@@ -113,7 +113,7 @@ fn publish(folder: &Path, work: &Path) -> Result<PathBuf> {
     git(folder, &["init", "--quiet", "--bare", "--initial-branch=main", "origin.git"])?;
     let origin = folder.join("origin.git").display().to_string();
     git(work, &["remote", "add", "origin", &origin])?;
-    git(work, &["push", "--quiet", "origin", "main"])?;
+    git(work, &["push", "--quiet", "--set-upstream", "origin", "main"])?;
     git(folder, &["clone", "--quiet", &origin, "live"])?;
     Ok(folder.join("live"))
 }
@@ -128,8 +128,9 @@ fn commit(work: &Path, page: &str, subject: &str) -> Result<Commit> {
 fn record(work: &Path, subject: &str) -> Result<()> {
     let name = "user.name=ripcord demo";
     let email = "user.email=demo@example.invalid";
-    let commit = ["-c", name, "-c", email, "commit", "--quiet", "--no-verify", "-m", subject];
-    git(work, &commit).map(|_| ())
+    let who = ["-c", name, "-c", email, "-c", "commit.gpgSign=false"];
+    let commit = ["commit", "--quiet", "--no-verify", "-m", subject];
+    git(work, &[&who[..], &commit[..]].concat()).map(|_| ())
 }
 
 fn newest(work: &Path) -> Result<Commit> {
@@ -139,7 +140,10 @@ fn newest(work: &Path) -> Result<Commit> {
 }
 
 fn git(folder: &Path, arguments: &[&str]) -> Result<String> {
-    let output = Command::new("git").arg("-C").arg(folder).args(arguments).output();
+    let mut command = Command::new("git");
+    // Inside a git hook these would name another repository.
+    command.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE");
+    let output = command.arg("-C").arg(folder).args(arguments).output();
     let output = output.context("git could not be started: is it installed?")?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "git {} failed: {said}", arguments.join(" "));

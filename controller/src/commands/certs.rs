@@ -31,8 +31,9 @@ const AFTER_HELP: &str = "\
 Examples:
   ripcord certs dev --out certs-dev
   ripcord certs ca --out pki --trust-domain mangetamain
-  ripcord certs issue --ca-dir pki --identity spiffe://mangetamain/agent/vm --host vm.example --out vm
-  ripcord certs issue --ca-dir pki --identity spiffe://mangetamain/operator/ann --out ann
+  ripcord certs issue --ca-dir pki --out vm \\
+      --identity spiffe://mangetamain/agent/vm --host vm.example
+  ripcord certs issue --ca-dir pki --out ann --identity spiffe://mangetamain/operator/ann
   ripcord certs list pki
 
 Authorities last 10 years, certificates 1 year (--days). Keys are ECDSA P-256, mode 0600.";
@@ -85,7 +86,7 @@ struct IssueArguments {
     /// The folder of `ripcord certs ca`
     #[arg(long, value_name = "DIR")]
     ca_dir: PathBuf,
-    /// For whom: spiffe://<trust-domain>/<kind>/<name>
+    /// For whom, such as spiffe://mangetamain/operator/ann: trust domain, kind, name
     #[arg(long, value_name = "URI")]
     identity: Identity,
     /// For an agent: a name or address by which it is reached (may be repeated)

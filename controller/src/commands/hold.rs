@@ -15,6 +15,7 @@ use crate::{
 
 /// Refuse deployments of an environment until `ripcord resume`
 #[derive(Debug, Args)]
+#[command(override_usage = "ripcord hold [OPTIONS] <ENV>")]
 #[command(after_help = "Example:\n  ripcord hold prod --reason 'release freeze'")]
 pub(crate) struct HoldArguments {
     /// Where
@@ -27,6 +28,7 @@ pub(crate) struct HoldArguments {
 
 /// Take deployments again
 #[derive(Debug, Args)]
+#[command(override_usage = "ripcord resume [OPTIONS] <ENV>")]
 #[command(after_help = "Example:\n  ripcord resume prod")]
 pub(crate) struct ResumeArguments {
     /// Where

@@ -25,7 +25,7 @@ Exit codes: 0 told, whatever became of the deployment · 6 unknown deployment.";
 
 /// One deployment: its story, and how it ended
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(override_usage = "ripcord show [OPTIONS] <ENV> <N>", after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     /// Where
     #[arg(value_name = "ENV")]

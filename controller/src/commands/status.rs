@@ -8,7 +8,7 @@ use ripcord_proto::v1::{StatusRequest, StatusResponse};
 use crate::{
     cli::Format,
     client::{Agent, Client},
-    context::Context,
+    context::{Context, NOTHING_TO_SEE},
     exit::Exit,
     failure::Failure,
     out,
@@ -28,7 +28,7 @@ Examples:
   ripcord status prod --check      for monitoring
   ripcord status -w                look every second
 
-Exit codes: 0 told · 6 unknown environment · 10 (with --check) one is unhealthy or stranded.";
+Exit codes: 0 told · 4 no right to see anything · 6 unknown environment · 10 (with --check) one is unhealthy or stranded.";
 
 /// What runs where, and in which state
 #[derive(Debug, Args)]
@@ -72,6 +72,9 @@ async fn ask(
         Ok(answer) => answer.into_inner(),
         Err(status) => return Err(agent.failure(&status).await),
     };
+    if status.environments.is_empty() && arguments.environments.is_empty() {
+        return Err(Failure::Access { message: NOTHING_TO_SEE.to_owned() });
+    }
     for asked in &arguments.environments {
         if !status.environments.iter().any(|shown| &shown.name == asked) {
             let message = format!("the agent shows no environment {asked:?} to this certificate");

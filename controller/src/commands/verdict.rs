@@ -16,7 +16,10 @@ Examples:
 
 /// Give a commit's verdict by hand, with a reason
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(
+    override_usage = "ripcord verdict [OPTIONS] --reason <TEXT> <ENV> <SHA> <success|failure>",
+    after_help = AFTER_HELP
+)]
 pub(crate) struct Arguments {
     /// Where
     #[arg(value_name = "ENV")]

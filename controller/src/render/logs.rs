@@ -8,6 +8,9 @@ use serde::Serialize;
 
 use super::{json::stream_word, plain, sanitize::sanitize};
 
+/// In front of what the agent says between the application's lines.
+const MARK: &str = "── ";
+
 /// The shape of `logs --json`.
 #[derive(Serialize)]
 struct JsonLine<'a> {
@@ -36,7 +39,8 @@ pub(crate) fn append(text: &mut String, line: &LogLine, style: &Style) {
         text.push_str("  ");
     }
     if line.marker {
-        text.push_str("── ");
+        // The log of a supervised process has the mark already.
+        text.push_str(if line.line.starts_with(MARK) { "" } else { MARK });
     } else if let Some(width) = style.prefix {
         // Writing to a text cannot fail.
         let _ = write!(text, "{:<width$} | ", sanitize(&line.source));
@@ -101,7 +105,9 @@ mod tests {
     fn the_agents_own_marks_stand_out() {
         let line = LogLine { line: "#143 is live".into(), marker: true, ..LogLine::default() };
         let style = Style { prefix: Some(6), timestamps: None };
-        assert_eq!(shown(line, &style), "── #143 is live\n");
+        assert_eq!(shown(line.clone(), &style), "── #143 is live\n");
+        let marked = LogLine { line: "── #143 is live".into(), ..line };
+        assert_eq!(shown(marked, &style), "── #143 is live\n");
     }
 
     #[test]

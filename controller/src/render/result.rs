@@ -8,10 +8,8 @@ use crate::report::{Outcome, Report};
 /// What to print for `report`.
 pub(crate) fn result(report: &Report) -> String {
     let mut lines = vec![headline(report)];
+    lines.extend(report.plan.iter().map(|step| format!("  {}", sanitize(step))));
     let mut detail = |name: &str, text: &str| lines.push(format!("  {name:<6}{}", sanitize(text)));
-    for step in &report.plan {
-        detail("would", step);
-    }
     if let Some(reason) = report.reason.as_ref().filter(|_| !is_good(report.outcome)) {
         detail("why", reason);
     }
@@ -77,7 +75,7 @@ fn mark(outcome: Outcome) -> &'static str {
 
 fn words(report: &Report) -> &'static str {
     match report.outcome {
-        _ if !report.plan.is_empty() => "dry run: nothing was changed",
+        _ if !report.plan.is_empty() => "dry run, nothing was changed; the plan:",
         Outcome::Live if report.has_red_verdict() => "is live although its verdict is red",
         Outcome::Live if report.command == "rollback" => "is live again (it was never validated)",
         Outcome::Live => "is live, not validated",
@@ -103,9 +101,12 @@ fn next_step(report: &Report) -> Option<String> {
             report.deployment.map(|number| format!("ripcord watch {environment} {number}"))
         }
         Outcome::Pending => None,
-        Outcome::RolledBack | Outcome::Failed => {
+        Outcome::RolledBack => {
             show().map(|show| format!("read what happened with `{show}`, then deploy a fix"))
         }
+        Outcome::Failed => show().map(|show| {
+            format!("read what happened with `{show}`, put it right, and deploy again")
+        }),
         Outcome::Stranded => show().map(|show| {
             format!("`{show}`, then repair and deploy, or `ripcord rollback {environment} --to N`")
         }),
@@ -180,9 +181,9 @@ mod tests {
             ..report(Outcome::Pending)
         };
         insta::assert_snapshot!(result(&report), @r"
-        … preprod acfdb42 dry run: nothing was changed
-          would fetch acfdb42
-          would restart web
+        … preprod acfdb42 dry run, nothing was changed; the plan:
+          fetch acfdb42
+          restart web
         ");
     }
 }

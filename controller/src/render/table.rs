@@ -27,9 +27,6 @@ fn columns(header: &[&str], rows: Vec<Vec<String>>) -> String {
 
 /// `ripcord status`.
 pub(crate) fn status(status: &StatusResponse) -> String {
-    if status.environments.is_empty() {
-        return "the agent shows no environment to this certificate".to_owned();
-    }
     let header = ["ENV", "LIVE", "VALIDATED", "PHASE", "HEALTH", "HOLD", "FILES", "URL"];
     let rows = status.environments.iter().map(environment_row).collect();
     let mut lines = vec![columns(&header, rows)];
@@ -126,10 +123,16 @@ fn summary_row(one: &DeploymentSummary, zone: &TimeZone) -> Vec<String> {
         took.map_or_else(dash, duration),
         clean(short(&one.sha)),
         outcome,
-        if one.verdict.is_empty() { dash() } else { clean(&one.verdict) },
+        verdict(one),
         clean(one.by.rsplit_once("//").map_or(&one.by, |(_, name)| name)),
         what(one),
     ]
+}
+
+/// Nobody waits for the verdict of a deployment that is over.
+fn verdict(one: &DeploymentSummary) -> String {
+    let none = one.verdict.is_empty() || (one.finished.is_some() && one.verdict == "pending");
+    if none { dash() } else { clean(&one.verdict) }
 }
 
 fn what(one: &DeploymentSummary) -> String {

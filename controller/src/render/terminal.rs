@@ -25,7 +25,7 @@ pub(crate) fn moving_line(
     activity: Option<&Activity>,
     detail: &str,
 ) -> String {
-    let mut line = format!("{}  {}", phase_name(phase), duration(took));
+    let mut line = format!("{:<13}{:>9}", phase_name(phase), duration(took));
     if let Some(activity) = activity {
         line.push_str("  ");
         line.push_str(&activity_text(activity));
@@ -66,6 +66,6 @@ mod tests {
             Activity { unit: "objects".into(), done: 5, total: 9, ..Activity::default() };
         let line =
             moving_line(Phase::Preparing, Duration::from_secs(3), Some(&activity), "fetching");
-        insta::assert_snapshot!(line, @"preparing  3.0 s  5/9 objects  fetching");
+        insta::assert_snapshot!(line, @"preparing        3.0 s  5/9 objects  fetching");
     }
 }

@@ -105,6 +105,7 @@ impl Deployment {
             }
             Event::Admitted { .. }
             | Event::Refused { .. }
+            | Event::ValidatedImported { .. }
             | Event::TreeReset(_)
             | Event::Restarted { .. }
             | Event::Validated

@@ -38,6 +38,9 @@ impl Environment {
                 self.hold = Some(Hold { by: by.clone(), reason: reason.clone(), since: at });
             }
             Event::Resumed { .. } => self.hold = None,
+            Event::ValidatedImported { sha } => {
+                self.validated.push(Placement { deployment: None, sha: *sha });
+            }
             Event::Quarantined { sha, reason } => {
                 let quarantine = Quarantine { reason: reason.clone(), since: at };
                 self.quarantined.insert(*sha, quarantine);
@@ -120,6 +123,7 @@ impl Environment {
             Event::Admitted { .. }
             | Event::Refused { .. }
             | Event::Prepared { .. }
+            | Event::ValidatedImported { .. }
             | Event::TreeReset(_)
             | Event::Restarted { .. }
             | Event::StepFailed { .. }

@@ -79,6 +79,7 @@ impl Environment {
             Input::Verdict { deployment, report } => draft.verdict(deployment, report)?,
             Input::Tick => draft.tick(),
             Input::AgentStarted => draft.agent_started(),
+            Input::Import { validated } => draft.import(validated),
         };
         draft.settle();
         Ok(draft.finish(answer))

@@ -2,11 +2,20 @@
 
 use super::{Answer, Draft};
 use crate::{
+    environment::Environment,
     event::Event,
+    ids::CommitSha,
     lifecycle::{Deployment, Phase},
 };
 
 impl Draft<'_> {
+    pub(super) fn import(&mut self, validated: CommitSha) -> Answer {
+        if self.state == Environment::default() {
+            self.push(None, Event::ValidatedImported { sha: validated });
+        }
+        Answer::Done
+    }
+
     /// A crash leaves a tree and an application in an unknown state: both are made anew. Whoever
     /// waits for a verdict goes on waiting.
     pub(super) fn agent_started(&mut self) -> Answer {

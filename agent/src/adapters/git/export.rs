@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use git2::{Index, Repository, Tree, build::CheckoutBuilder};
+use git2::{Index, Repository, RepositoryInitOptions, Tree, build::CheckoutBuilder};
 use ripcord_core::{CommitSha, Failure, FailureKind};
 
 use super::{
@@ -31,7 +31,26 @@ pub(super) fn export(site: &Site, sha: CommitSha, into: &Path) -> Result<(), Fai
         let place = into.display();
         return Err(repository(format!("cannot export into {place}: it is not empty")));
     }
-    write(site, &tree, into, &[])
+    write(site, &tree, into, &[])?;
+    make_checkout(site, sha, into)
+        .or_fail(FailureKind::Tree, || format!("make {} a check-out", into.display()))
+}
+
+/// Checks ask git questions (`git rev-parse HEAD`, `git diff`, version numbers made of tags): the
+/// folder becomes a repository with its HEAD at `sha`, which borrows the objects of the live one.
+fn make_checkout(site: &Site, sha: CommitSha, into: &Path) -> Result<(), git2::Error> {
+    let failed = |error: io::Error| git2::Error::from_str(&error.to_string());
+    let mut options = RepositoryInitOptions::new();
+    let made = Repository::init_opts(into, options.external_template(false))?;
+    let objects = site.common_dir.join("objects");
+    let alternates = made.path().join("objects/info/alternates");
+    fs::write(alternates, format!("{}\n", objects.display())).map_err(failed)?;
+    let borrowing = Repository::open(into)?;
+    let commit = borrowing.find_commit(git2::Oid::from_bytes(sha.as_bytes())?)?;
+    borrowing.set_head_detached(commit.id())?;
+    let mut index = borrowing.index()?;
+    index.read_tree(&commit.tree()?)?;
+    index.write()
 }
 
 /// Writes the files of `tree` at `paths`, or all.
