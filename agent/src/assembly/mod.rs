@@ -10,8 +10,8 @@ use ripcord_core::{CommitSha, Environment};
 use ripcord_proto::{DESCRIPTORS, v1::agent_service_server::AgentServiceServer};
 use tokio::{sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::service::InterceptorLayer;
-use tonic_health::server::HealthReporter;
+use tonic::{server::NamedService as _, service::InterceptorLayer};
+use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
     adapters::{git, validated_file},
@@ -112,7 +112,7 @@ impl Agent {
         tokio::spawn(access.clone().keep_current(config_file));
         tokio::spawn(service::feed_watchdog(shutdown.clone()));
         let service = Service::new(engine.clone(), access, Arc::new(logs));
-        let (health, serving) = serve(listener, service, shutdown.clone())?;
+        let (health, serving) = serve(listener, service, shutdown.clone()).await?;
         Ok(Self {
             engine,
             drivers: tracker,
@@ -136,7 +136,7 @@ impl Agent {
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
         tokio::select! {
             () = recovery(&engine) => {
-                health.set_serving::<AgentServiceServer<Service>>().await;
+                say_serving(&health, true).await;
                 service::ready();
                 tracing::info!("ready");
                 shutdown.cancelled().await;
@@ -144,7 +144,7 @@ impl Agent {
             () = shutdown.cancelled() => {}
         }
         service::stopping();
-        health.set_not_serving::<AgentServiceServer<Service>>().await;
+        say_serving(&health, false).await;
         drivers.wait().await;
         let abort = serving.abort_handle();
         if timeout(DRAIN, serving).await.is_err() {
@@ -152,6 +152,13 @@ impl Agent {
         }
         tracing::info!("stopped");
     }
+}
+
+/// Tells health checks, those that name the service and those that name none.
+async fn say_serving(health: &HealthReporter, serving: bool) {
+    let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+    health.set_service_status("", status).await;
+    health.set_service_status(AgentServiceServer::<Service>::NAME, status).await;
 }
 
 /// Waits until every environment has finished what the last agent left open.
@@ -172,12 +179,13 @@ async fn recovery(engine: &Engine) {
 
 type Serving = (HealthReporter, tokio::task::JoinHandle<()>);
 
-fn serve(
+async fn serve(
     listener: Listener,
     service: Service,
     shutdown: CancellationToken,
 ) -> Result<Serving, StartError> {
     let (health, health_service) = tonic_health::server::health_reporter();
+    say_serving(&health, false).await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
         .build_v1()

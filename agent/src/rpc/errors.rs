@@ -69,7 +69,10 @@ pub(super) fn journal(error: JournalError) -> Status {
     let message = with_causes(&error);
     tracing::error!(error = %message, "the journal did not answer");
     match error {
-        JournalError::Sqlite { .. } => refuse(
+        JournalError::Sqlite { .. } => {
+            refuse(Code::Internal, "INTERNAL", format!("{message}: check the disk of state_dir"))
+        }
+        JournalError::Unwritable(_) => refuse(
             Code::ResourceExhausted,
             "JOURNAL",
             format!("{message}; nothing was done: check the disk of state_dir"),
