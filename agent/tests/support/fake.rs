@@ -315,6 +315,7 @@ impl Agent {
             journal: self.journal.clone(),
             clock: Clock::system(),
             shutdown_grace: GRACE,
+            predecessor: None,
         };
         let (driver, handle) = Driver::new(setup).await.unwrap();
         let shutdown = CancellationToken::new();
