@@ -96,7 +96,7 @@ impl Restarts {
     fn add_all<'a>(&mut self, deployments: impl IntoIterator<Item = &'a Deployment>) -> bool {
         let mut restarts: Vec<Restart> = deployments.into_iter().filter_map(restart_by).collect();
         restarts.sort_by_key(|restart| restart.at);
-        restarts.into_iter().map(|restart| self.add(restart)).filter(|is_new| *is_new).count() > 0
+        restarts.into_iter().filter(|restart| self.add(restart.clone())).count() > 0
     }
 
     fn missed(&self, now: &Environment) -> Option<DeploymentNumber> {

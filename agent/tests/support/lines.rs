@@ -68,7 +68,7 @@ impl LogReader {
     }
 
     /// Reads to the end of a log that is not followed.
-    pub async fn until_the_end(mut self) -> Vec<LogLine> {
+    pub async fn the_rest(mut self) -> Vec<LogLine> {
         while self.read().await {}
         self.lines
     }
@@ -76,7 +76,7 @@ impl LogReader {
 
 /// All lines that the request asks for.
 pub async fn read(client: &mut Client, request: StreamLogsRequest) -> Vec<LogLine> {
-    LogReader::open(client, request).await.until_the_end().await
+    LogReader::open(client, request).await.the_rest().await
 }
 
 /// The numbers of the application's lines `n 1`, `n 2`, ….
