@@ -68,8 +68,8 @@ fn run(file: &std::path::Path) -> ExitCode {
     };
     let ended = runtime.block_on(async {
         let shutdown = on_signal()?;
-        Agent::start(config, file.to_owned(), log, shutdown).await?.run_to_the_end().await;
-        Ok(())
+        let agent = Agent::start(config, file.to_owned(), log, shutdown).await?;
+        Ok(agent.run_to_the_end().await?)
     });
     // A git step that hangs must not keep the process; the next start resumes it.
     runtime.shutdown_background();

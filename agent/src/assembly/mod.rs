@@ -60,10 +60,17 @@ pub enum StartError {
     Other(String),
 }
 
+/// A driver panicked: what it left open is finished by the next start.
+#[derive(Debug, thiserror::Error)]
+#[error("a part of the agent died: this is a bug; its log says where")]
+pub struct Died;
+
 /// A started agent.
 pub struct Agent {
     engine: Engine,
     drivers: TaskTracker,
+    /// Cancelled when a driver died: the agent ends, so that its supervisor starts it anew.
+    broken: CancellationToken,
     serving: tokio::task::JoinHandle<()>,
     health: HealthReporter,
     shutdown: CancellationToken,
@@ -102,9 +109,9 @@ impl Agent {
         let (environments, logs) = environments(&config, journal, log).await?;
         let (drivers, handles): (Vec<_>, Vec<_>) = environments.into_iter().unzip();
         let engine = Engine::new(handles);
-        let tracker = TaskTracker::new();
+        let (tracker, broken) = (TaskTracker::new(), CancellationToken::new());
         for driver in drivers {
-            tracker.spawn(Driver::run(driver, shutdown.clone()));
+            tracker.spawn(drive(driver, shutdown.clone(), broken.clone()));
         }
         tracker.close();
 
@@ -116,6 +123,7 @@ impl Agent {
         Ok(Self {
             engine,
             drivers: tracker,
+            broken,
             serving,
             health,
             shutdown,
@@ -131,8 +139,11 @@ impl Agent {
     }
 
     /// Says that it is ready once recovery is over, and runs until the shutdown token is cancelled.
-    pub async fn run_to_the_end(self) {
-        let Self { engine, drivers, serving, health, shutdown, address, _state_dir } = self;
+    ///
+    /// # Errors
+    /// When it ended because a part of it died.
+    pub async fn run_to_the_end(self) -> Result<(), Died> {
+        let Self { engine, drivers, broken, serving, health, shutdown, address, _state_dir } = self;
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
         tokio::select! {
             () = recovery(&engine) => {
@@ -151,6 +162,7 @@ impl Agent {
             abort.abort();
         }
         tracing::info!("stopped");
+        if broken.is_cancelled() { Err(Died) } else { Ok(()) }
     }
 }
 
@@ -159,6 +171,16 @@ async fn say_serving(health: &HealthReporter, serving: bool) {
     let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
     health.set_service_status("", status).await;
     health.set_service_status(AgentServiceServer::<Service>::NAME, status).await;
+}
+
+/// Drives an environment; a driver that dies takes the agent with it, rather than leaving a zombie
+/// that answers and does nothing.
+async fn drive(driver: Driver, shutdown: CancellationToken, broken: CancellationToken) {
+    if tokio::spawn(driver.run(shutdown.clone())).await.is_err() {
+        tracing::error!("a driver died; the agent ends, and its next start goes on");
+        broken.cancel();
+        shutdown.cancel();
+    }
 }
 
 /// Waits until every environment has finished what the last agent left open.
