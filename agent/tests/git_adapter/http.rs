@@ -26,7 +26,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::support::{Scene, git, prepare, reset};
+use crate::support::{Scene, git, judge, prepare, reset, shallow};
 
 /// `deploy:s3cret-t0ken`.
 const LOGIN: &str = "Basic ZGVwbG95OnMzY3JldC10MGtlbg==";
@@ -194,6 +194,28 @@ async fn a_long_history_is_negotiated_over_http() {
     let pushed = scene.commit("and one more");
     let settings = settings(&scene, &format!("http://{address}/upstream.git"));
     prepare(&GitRepository::open(settings).unwrap(), pushed).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_shallow_clone_is_served_as_far_as_it_goes() {
+    let scene = Scene::new();
+    let old = scene.head();
+    let first = scene.commit("second");
+    shallow(&scene);
+    let url = format!("http://{}/upstream.git", Server::of(&scene).start().await);
+    let repository = GitRepository::open(settings(&scene, &url)).unwrap();
+    scene.write("new", "new\n");
+    let between = scene.commit("third");
+    let last = scene.commit("fourth");
+    for (number, commit) in (1..).zip([between, last, first]) {
+        prepare(&repository, commit).await.unwrap();
+        reset(&repository, number, commit).await.unwrap();
+        judge(&scene.site(), commit);
+    }
+    assert_eq!(git(&scene.site(), &["rev-parse", "--is-shallow-repository"]), "true");
+    let failure = prepare(&repository, old).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::UnknownCommit);
+    assert!(failure.message.contains("git fetch --unshallow"), "{failure}");
 }
 
 #[tokio::test]

@@ -1,11 +1,13 @@
 //! The promises of the git adapter, against repositories that git itself makes and judges.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+mod clones;
 mod crash;
 mod fetch;
 mod histories;
 mod http;
 mod keep;
+mod large;
 mod refuse;
 mod reset;
 mod ssh;

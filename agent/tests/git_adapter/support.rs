@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::Command,
+    sync::LazyLock,
     time::Duration,
 };
 
@@ -27,6 +28,11 @@ pub fn git_command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("git");
     command.current_dir(folder).args(arguments);
     command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+    // Nothing here has to survive a power cut, nor is watched by a daemon.
+    for (name, value) in [("COUNT", "2"), ("KEY_0", "core.fsync"), ("VALUE_0", "none")] {
+        command.env(format!("GIT_CONFIG_{name}"), value);
+    }
+    command.env("GIT_CONFIG_KEY_1", "gc.auto").env("GIT_CONFIG_VALUE_1", "0");
     for (name, value) in [("NAME", "Ada Lovelace"), ("EMAIL", "ada@example.org")] {
         command.env(format!("GIT_AUTHOR_{name}"), value);
         command.env(format!("GIT_COMMITTER_{name}"), value);
@@ -54,16 +60,29 @@ pub fn settings_at(root: &Path) -> Settings {
 }
 
 impl Scene {
-    /// An upstream with one commit, cloned to `site`.
+    /// An upstream with one commit, cloned to `site`: a copy of one that git made.
     pub fn new() -> Self {
+        static FIRST: LazyLock<Scene> = LazyLock::new(Scene::made_by_git);
+        let dir = tempfile::tempdir().unwrap();
+        for folder in ["upstream.git", "work", "site"] {
+            copy(&FIRST.dir.path().join(folder), &dir.path().join(folder));
+        }
+        let scene = Self { dir };
+        let url = scene.upstream().display().to_string();
+        git(&scene.site(), &["remote", "set-url", "origin", &url]);
+        scene
+    }
+
+    fn made_by_git() -> Self {
         let scene = Self { dir: tempfile::tempdir().unwrap() };
         let root = scene.dir.path();
-        git(root, &["init", "--quiet", "--bare", "--initial-branch=main", "upstream.git"]);
-        git(root, &["init", "--quiet", "--initial-branch=main", "work"]);
+        let init = ["init", "--quiet", "--template=", "--initial-branch=main"];
+        git(root, &[&init[..], &["--bare", "upstream.git"]].concat());
+        git(root, &[&init[..], &["work"]].concat());
         git(&scene.work(), &["remote", "add", "origin", "../upstream.git"]);
         scene.write("readme.txt", "one\n");
         scene.commit("first commit");
-        git(root, &["clone", "--quiet", "upstream.git", "site"]);
+        git(root, &["clone", "--quiet", "--template=", "upstream.git", "site"]);
         scene
     }
 
@@ -204,6 +223,43 @@ fn disk_line(folder: &Path, path: &str) -> String {
     };
     let id = git2::Oid::hash_object(git2::ObjectType::Blob, &content).unwrap();
     format!("{mode} blob {id}\t{path}")
+}
+
+/// Replaces the clone by one that has the last commit only.
+pub fn shallow(scene: &Scene) {
+    fs::remove_dir_all(scene.site()).unwrap();
+    let url = format!("file://{}", scene.upstream().display());
+    git(scene.dir.path(), &["clone", "--quiet", "--depth", "1", &url, "site"]);
+}
+
+/// Git itself, with an index of its own that trusts no stat data, finds nothing to complain about.
+pub fn judge(site: &Path, commit: CommitSha) {
+    let commit = commit.to_string();
+    assert_eq!(git(site, &["rev-parse", "HEAD"]), commit);
+    assert_eq!(git(site, &["status", "--porcelain"]), "", "{commit}");
+    let listed = git(site, &["ls-files", "--stage", "-z"]).replace(" 0\t", "\t");
+    let wanted = git(site, &["ls-tree", "-r", "-z", &commit]).replace(" blob ", " ");
+    assert_eq!(listed, wanted, "the index is not that of {commit}");
+    let fresh = tempfile::tempdir().unwrap();
+    for arguments in [&["read-tree", &commit][..], &["diff", "--exit-code", "--stat"]] {
+        let mut command = git_command(site, arguments);
+        let output = command.env("GIT_INDEX_FILE", fresh.path().join("index")).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{commit}: {said}");
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let place = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &place);
+        } else {
+            fs::copy(entry.path(), place).unwrap();
+        }
+    }
 }
 
 fn put(folder: &Path, path: &str, content: impl AsRef<[u8]>) {

@@ -7,7 +7,7 @@ use git2::{Index, Repository, Tree};
 use ripcord_core::{Failure, FailureKind};
 
 use super::{
-    compare::Wanted,
+    changes::Change,
     errors::{OrFail, path_of, repository},
     site::Site,
 };
@@ -20,9 +20,9 @@ pub(super) fn refuse_filters(
     repo: &Repository,
     index: &Index,
     tree: &Tree<'_>,
-    wanted: &[Wanted],
+    changes: &[Change],
 ) -> Result<(), Failure> {
-    for path in attribute_files(index, wanted) {
+    for path in attribute_files(index, changes) {
         let Ok(entry) = tree.get_path(&path) else { continue };
         let what = || format!("read {} of the commit", path.display());
         if entry.kind() == Some(git2::ObjectType::Blob) {
@@ -34,12 +34,17 @@ pub(super) fn refuse_filters(
     std::fs::read(&own).map_or(Ok(()), |text| refuse_lines(&own, &text))
 }
 
-fn attribute_files(index: &Index, wanted: &[Wanted]) -> Vec<PathBuf> {
+fn attribute_files(index: &Index, changes: &[Change]) -> Vec<PathBuf> {
     let here = index.iter().filter(|entry| entry.path.ends_with(NAME.as_bytes()));
     let mut files: Vec<_> = here.map(|entry| path_of(&entry.path).to_owned()).collect();
-    files.extend(wanted.iter().map(|wanted| wanted.path.clone()));
-    files.retain(|path| path.file_name().is_some_and(|name| name == NAME));
+    files.extend(changes.iter().map(|change| change.path.clone()));
+    files.retain(|path| is_attributes_file(path));
     files
+}
+
+/// Whether git takes attributes from there.
+pub(super) fn is_attributes_file(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == NAME)
 }
 
 fn refuse_lines(file: &Path, text: &[u8]) -> Result<(), Failure> {

@@ -9,7 +9,10 @@ use std::{
 use git2::Index;
 use ripcord_core::Failure;
 
-use super::errors::repository;
+use super::{
+    errors::{path_of, repository},
+    interrupted::GITLINK,
+};
 
 /// What stands where files of a commit must come.
 #[derive(Debug, Default)]
@@ -18,6 +21,22 @@ pub(super) struct InTheWay {
     pub(super) files: BTreeSet<PathBuf>,
     /// Folders with tracked files or nothing in them.
     pub(super) folders: BTreeSet<PathBuf>,
+}
+
+impl InTheWay {
+    /// Nothing stands there.
+    pub(super) fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.folders.is_empty()
+    }
+}
+
+/// Tracked files where people put a folder.
+pub(super) fn replaced_by_folders(root: &Path, index: &Index) -> Vec<PathBuf> {
+    let files = index.iter().filter(|entry| entry.mode != GITLINK);
+    let paths = files.map(|entry| path_of(&entry.path).to_owned());
+    paths
+        .filter(|path| root.join(path).symlink_metadata().is_ok_and(|found| found.is_dir()))
+        .collect()
 }
 
 /// What writing `paths` would replace.

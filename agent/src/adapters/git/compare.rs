@@ -1,18 +1,25 @@
 //! Compares work tree, index and commits; answers the paths that differ.
 
-use std::path::PathBuf;
+use std::{
+    io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
 
-use git2::{Delta, Diff, DiffOptions, FileMode, Index, Repository, Tree};
+use git2::{Delta, Diff, DiffOptions, Index, IndexEntry, Repository, Tree};
 use ripcord_core::{Failure, FailureKind};
 
-use super::errors::{OrFail, delta_path, repository};
+use super::{
+    changes::Change,
+    errors::{OrFail, delta_path, repository},
+};
 
-/// How the work tree compares with a commit.
+/// How the work tree compares with a commit, or with the index.
 #[derive(Debug, Default)]
 pub(super) struct Comparison {
-    /// Tracked files that are not those of the commit.
+    /// Tracked files that are not the same.
     pub(super) differing: Vec<PathBuf>,
-    /// Files that are neither tracked nor ignored, if they were counted.
+    /// Files that are neither tracked nor ignored.
     pub(super) untracked: u64,
 }
 
@@ -36,21 +43,33 @@ fn options() -> DiffOptions {
     options
 }
 
-/// Work tree and index against `tree`: files whose stat data are those of the index are taken for
+fn with_untracked() -> DiffOptions {
+    let mut options = options();
+    options.include_untracked(true).recurse_untracked_dirs(true);
+    options
+}
+
+/// The work tree against the index: files whose stat data are those of the index are taken for
 /// the index's.
-pub(super) fn tracked(repo: &Repository, tree: Option<&Tree<'_>>) -> Result<Comparison, Failure> {
-    let diff = repo.diff_tree_to_workdir_with_index(tree, Some(&mut options()));
+pub(super) fn unstaged(repo: &Repository) -> Result<Comparison, Failure> {
+    let diff = repo.diff_index_to_workdir(None, Some(&mut with_untracked()));
     diff.map(|diff| Comparison::of(&diff)).or_fail(FailureKind::Repository, what)
 }
 
-/// The same, and counts the untracked files.
-pub(super) fn everything(
+/// Paths at which the index is not as in `head`.
+pub(super) fn staged(
     repo: &Repository,
-    tree: Option<&Tree<'_>>,
-) -> Result<Comparison, Failure> {
-    let mut options = options();
-    options.include_untracked(true).recurse_untracked_dirs(true);
-    let diff = repo.diff_tree_to_workdir_with_index(tree, Some(&mut options));
+    head: Option<&Tree<'_>>,
+    index: &Index,
+) -> Result<Vec<PathBuf>, Failure> {
+    let diff = repo.diff_tree_to_index(head, Some(index), Some(&mut options()));
+    let diff = diff.map(|diff| Comparison::of(&diff).differing);
+    diff.or_fail(FailureKind::Repository, || "compare the index".to_owned())
+}
+
+/// Work tree and index against `tree`.
+pub(super) fn everything(repo: &Repository, tree: &Tree<'_>) -> Result<Comparison, Failure> {
+    let diff = repo.diff_tree_to_workdir_with_index(Some(tree), Some(&mut with_untracked()));
     diff.map(|diff| Comparison::of(&diff)).or_fail(FailureKind::Repository, what)
 }
 
@@ -58,6 +77,49 @@ pub(super) fn everything(
 pub(super) fn contents(repo: &Repository, tree: &Tree<'_>) -> Result<Comparison, Failure> {
     let diff = repo.diff_tree_to_workdir(Some(tree), Some(&mut options()));
     diff.map(|diff| Comparison::of(&diff)).or_fail(FailureKind::Repository, what)
+}
+
+/// Those of `changes` whose files are not what a checkout of `tree` has just written: the index
+/// has them as in the tree, with the stat data of the files that are there.
+pub(super) fn unwritten(
+    root: &Path,
+    index: &Index,
+    tree: &Tree<'_>,
+    changes: &[Change],
+) -> Vec<PathBuf> {
+    let wrong = changes.iter().map(|change| &change.path).filter(|path| {
+        let staged = index.get_path(path, 0);
+        let found = root.join(path).symlink_metadata();
+        match (tree.get_path(path).ok(), staged) {
+            (Some(entry), _) if entry.kind() == Some(git2::ObjectType::Tree) => {
+                !found.is_ok_and(|found| found.is_dir())
+            }
+            (Some(entry), Some(staged)) => {
+                let committed = (entry.id(), entry.filemode().cast_unsigned());
+                committed != (staged.id, staged.mode) || !found.is_ok_and(|it| is_of(&it, &staged))
+            }
+            (None, None) => !found.is_err_and(|error| is_absence(&error)),
+            (Some(_), None) | (None, Some(_)) => true,
+        }
+    });
+    wrong.cloned().collect()
+}
+
+fn is_of(found: &std::fs::Metadata, staged: &IndexEntry) -> bool {
+    let nanoseconds = i64::from(staged.mtime.nanoseconds());
+    found.mtime() == i64::from(staged.mtime.seconds())
+        && (nanoseconds == 0 || found.mtime_nsec() == nanoseconds)
+        && found.size() & u64::from(u32::MAX) == u64::from(staged.file_size)
+        && found.is_symlink() == (staged.mode == LINK)
+        && (found.is_symlink() || (found.mode() & 0o100 != 0) == (staged.mode & 0o100 != 0))
+}
+
+/// Mode of a link's index entry.
+const LINK: u32 = 0o120_000;
+
+/// Whether nothing is there.
+pub(super) fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Reads the files whose stat data the index does not know, and writes what it learned, so that
@@ -68,30 +130,6 @@ pub(super) fn remember_stat_data(repo: &Repository) {
 
 fn what() -> String {
     "compare the work tree with the commit".to_owned()
-}
-
-/// A file of a commit that the index has not, or not like this.
-#[derive(Debug)]
-pub(super) struct Wanted {
-    pub(super) path: PathBuf,
-    /// The index has nothing at this path.
-    pub(super) new: bool,
-}
-
-/// The files of `tree` that a reset would have to write.
-pub(super) fn wanted(
-    repo: &Repository,
-    index: &Index,
-    tree: &Tree<'_>,
-) -> Result<Vec<Wanted>, Failure> {
-    let diff = repo.diff_tree_to_index(Some(tree), Some(index), Some(&mut options()));
-    let diff = diff.or_fail(FailureKind::Repository, || "compare the index".to_owned())?;
-    let of_tree = diff.deltas().filter(|delta| {
-        delta.status() != Delta::Added && delta.old_file().mode() != FileMode::Commit
-    });
-    Ok(of_tree
-        .map(|delta| Wanted { path: delta_path(&delta), new: delta.status() == Delta::Deleted })
-        .collect())
 }
 
 /// The index, as it is on disk now.

@@ -60,3 +60,12 @@ pub(super) fn delta_path(delta: &DiffDelta<'_>) -> PathBuf {
     let bytes = delta.new_file().path_bytes().or_else(|| delta.old_file().path_bytes());
     path_of(bytes.unwrap_or_default()).to_owned()
 }
+
+/// `paths`, for a list of paths to restrict libgit2 to; nothing for all.
+///
+/// It takes what they have in common for a pattern, and would drop the backslashes of a single
+/// path. So the list gets one more, which shares no beginning with any file that somebody has.
+pub(super) fn exactly(paths: &[PathBuf]) -> impl Iterator<Item = &Path> {
+    let unlike_others = (!paths.is_empty()).then(|| Path::new("\u{1}"));
+    paths.iter().map(PathBuf::as_path).chain(unlike_others)
+}

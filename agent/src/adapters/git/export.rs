@@ -11,8 +11,8 @@ use git2::{Index, Repository, RepositoryInitOptions, Tree, build::CheckoutBuilde
 use ripcord_core::{CommitSha, Failure, FailureKind};
 
 use super::{
-    attributes, compare,
-    errors::{OrFail, repository},
+    attributes, changes,
+    errors::{OrFail, exactly, repository},
     site::{self, Site},
 };
 
@@ -24,7 +24,7 @@ pub(super) fn export(site: &Site, sha: CommitSha, into: &Path) -> Result<(), Fai
     let repo = site.repository()?;
     let tree = site::tree_of(&site::commit(&repo, sha)?)?;
     let empty = Index::new().or_fail(FailureKind::Internal, || "make an index".to_owned())?;
-    let all = compare::wanted(&repo, &empty, &tree)?;
+    let all = changes::between(&repo, None, &tree)?;
     attributes::refuse_filters(site, &repo, &empty, &tree, &all)?;
     let occupied = fs::read_dir(into).is_ok_and(|mut entries| entries.next().is_some());
     if occupied {
@@ -68,7 +68,7 @@ fn write(site: &Site, tree: &Tree<'_>, into: &Path, paths: &[PathBuf]) -> Result
     aside.set_index(&mut index).or_fail(FailureKind::Tree, what)?;
     let mut checkout = CheckoutBuilder::new();
     checkout.force().update_index(false).refresh(false).disable_pathspec_match(true);
-    for path in paths {
+    for path in exactly(paths) {
         checkout.path(path);
     }
     aside.checkout_tree(tree.as_object(), Some(&mut checkout)).or_fail(FailureKind::Tree, what)

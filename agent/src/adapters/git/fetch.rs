@@ -27,6 +27,13 @@ pub(super) fn fetch(site: &Site, repo: &Repository, reporter: &Reporter) -> Resu
             format!("use the address {address} of the remote {name}")
         })?;
     }
+    if repo.is_shallow() && is_local(&address) {
+        return Err(repository(format!(
+            "{} is a shallow clone of a local repository, which is not served: run `git fetch \
+             --unshallow`",
+            site.root.display()
+        )));
+    }
     let shown = transport::display(&address);
     let login = Login::read(site.settings.credentials.as_ref())?;
     let session = Session::new(&site.settings, login, shown.clone());
@@ -48,6 +55,12 @@ pub(super) fn fetch(site: &Site, repo: &Repository, reporter: &Reporter) -> Resu
              agent's configuration"
         ))
     })
+}
+
+/// libgit2's own transport for these forgets where a shallow history ends, and the clone would be
+/// damaged.
+fn is_local(address: &str) -> bool {
+    address.starts_with("file://") || !address.contains(':')
 }
 
 /// git takes such a path from the work tree's root, libgit2 from wherever the process runs.

@@ -13,7 +13,7 @@ use git2::{Index, IndexTime, ObjectType, Repository, Tree};
 use ripcord_core::{Failure, FailureKind};
 
 use super::{
-    compare::{self, Wanted},
+    compare,
     errors::OrFail,
     marker::Claim,
     site::{self, Site},
@@ -22,7 +22,7 @@ use super::{
 /// Stage bits of an index entry's flags: set while a merge is unresolved.
 const STAGE: u16 = 0x3000;
 /// Mode of a submodule's entry.
-const GITLINK: u32 = 0o160_000;
+pub(super) const GITLINK: u32 = 0o160_000;
 
 /// A reset that was cut short.
 pub(super) struct Interrupted<'a> {
@@ -65,10 +65,11 @@ impl<'a> Interrupted<'a> {
     /// Makes the files that the reset added known to `index`, so that the next one removes them
     /// again where they do not belong.
     pub(super) fn adopt(&self, index: &mut Index) -> Result<(), Failure> {
-        let added = compare::wanted(self.repo, index, &self.tree)?;
-        for Wanted { path, .. } in added.into_iter().filter(|wanted| wanted.new) {
+        let staged = compare::staged(self.repo, Some(&self.tree), index)?;
+        for path in staged {
+            let known = index.get_path(&path, 0).is_some();
             let present = self.site.root.join(&path).symlink_metadata().is_ok();
-            if !present || !self.wrote(&path) {
+            if known || !present || !self.wrote(&path) {
                 continue;
             }
             let what = || format!("look up {}", path.display());

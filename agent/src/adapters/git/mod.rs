@@ -5,6 +5,7 @@
 
 mod absent;
 mod attributes;
+mod changes;
 mod clash;
 mod compare;
 mod errors;

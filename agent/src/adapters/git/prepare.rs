@@ -1,5 +1,7 @@
 //! Everything that can be known before anything is touched: fetch, reachability, pins, preflight.
 
+use std::collections::BTreeSet;
+
 use git2::{Commit, Oid, Repository};
 use ripcord_core::{CommitSha, Failure, FailureKind};
 
@@ -28,7 +30,7 @@ pub(super) fn prepare(
     let fetching = fetching.begin(None, sha, None)?;
     let tip = fetch(site, &repo, reporter)?;
     let commit = reachable(site, &repo, sha, tip)?;
-    plan::plan(site, &repo, &commit, unfinished.as_ref())?;
+    plan::preflight(site, &repo, &commit, unfinished.as_ref())?;
     let head = site::head(&repo)?;
     for pinned in [Some(sha), head].into_iter().flatten() {
         pins::pin(site, &repo, pinned)?;
@@ -53,16 +55,15 @@ fn reachable<'r>(
     let unknown = |message| Err(Failure::new(FailureKind::UnknownCommit, message));
     let (wanted, branch) = (oid(sha)?, site.branch_text());
     let Ok(commit) = repo.find_commit(wanted) else {
+        let shallow = ", or make this shallow clone a full one: `git fetch --unshallow`";
         return unknown(format!(
             "commit {sha} is not on {branch}, nor anywhere else in this repository: push it to \
-             that branch first"
+             that branch first{}",
+            if repo.is_shallow() { shallow } else { "" }
         ));
     };
-    let contained = wanted == tip || {
-        let descends = repo.graph_descendant_of(tip, wanted);
-        descends.or_fail(FailureKind::Repository, || format!("search {branch} for {sha}"))?
-    };
-    if contained {
+    let descends = descends(repo, tip, wanted);
+    if descends.or_fail(FailureKind::Repository, || format!("search {branch} for {sha}"))? {
         return Ok(commit);
     }
     unknown(format!(
@@ -75,7 +76,25 @@ fn reachable<'r>(
 /// Whether `older` is a proper ancestor of `newer`; a commit that is not here has none.
 fn is_ancestor(repo: &Repository, older: CommitSha, newer: CommitSha) -> bool {
     let (Ok(older), Ok(newer)) = (oid(older), oid(newer)) else { return false };
-    older != newer && repo.graph_descendant_of(newer, older).unwrap_or(false)
+    older != newer && descends(repo, newer, older).unwrap_or(false)
+}
+
+/// Whether `newer` is `older` or was made on top of it.
+fn descends(repo: &Repository, newer: Oid, older: Oid) -> Result<bool, git2::Error> {
+    if newer == older || !repo.is_shallow() {
+        return Ok(newer == older || repo.graph_descendant_of(newer, older)?);
+    }
+    // libgit2's search does not know where a shallow history ends; its commits do.
+    let (mut ahead, mut seen) = (vec![newer], BTreeSet::new());
+    while let Some(id) = ahead.pop() {
+        if id == older {
+            return Ok(true);
+        }
+        if seen.insert(id) {
+            ahead.extend(repo.find_commit(id)?.parent_ids());
+        }
+    }
+    Ok(false)
 }
 
 fn subject(commit: &Commit<'_>) -> String {

@@ -10,14 +10,14 @@ use git2::{Commit, Repository, RepositoryState, ResetType, build::CheckoutBuilde
 use ripcord_core::{CommitSha, DeploymentNumber, Failure, FailureKind, effect::TreeReport};
 
 use super::{
-    clash::InTheWay,
-    compare::{self, Comparison},
-    errors::OrFail,
+    compare::{self, Comparison, is_absence},
+    errors::{OrFail, exactly},
     export,
     interrupted::mistrust,
     lock,
     marker::{Claim, Marker, Work},
-    plan, save,
+    plan::{self, Plan},
+    save,
     site::{self, Site},
 };
 use crate::ports::{Activity, Reporter, TreeState};
@@ -38,18 +38,16 @@ pub(super) fn reset(
     lock::clear(site, &repo, unfinished.as_ref())?;
     let commit = site::commit(&repo, sha)?;
     let plan = plan::plan(site, &repo, &commit, unfinished.as_ref())?;
-    let in_place = plan.nothing_to_write && site::head(&repo)? == Some(sha);
-    if in_place && unfinished.is_none() && repo.state() == RepositoryState::Clean {
-        let untracked = compare_all(site, &repo, &commit)?.untracked;
-        return Ok(TreeReport { untracked, ..TreeReport::default() });
+    let in_place = plan.is_done() && site::head(&repo)? == Some(sha);
+    if in_place && repo.state() == RepositoryState::Clean {
+        return Ok(TreeReport { untracked: plan.untracked, ..TreeReport::default() });
     }
-    let careful = unfinished.is_some();
     let saved = save::save(site, &repo, deployment, &plan)?;
     let saved = saved.or_else(|| saved_before(unfinished, deployment));
     let working = marker.begin(Some(deployment), sha, saved.clone())?;
-    make_way(site, &plan.in_the_way)?;
-    let (changed, untracked) = write_and_verify(site, &repo, &commit, reporter)?;
-    if careful {
+    make_way(site, &plan)?;
+    let (changed, untracked) = write_and_verify(site, &repo, &commit, &plan, reporter)?;
+    if plan.after_a_crash {
         compare::remember_stat_data(&repo);
     }
     working.finish();
@@ -65,11 +63,19 @@ fn saved_before(unfinished: Option<Claim>, deployment: DeploymentNumber) -> Opti
 }
 
 /// Removes untracked files that were saved, and empty folders, where files of the commit come:
-/// libgit2 would stop at an empty folder.
-fn make_way(site: &Site, in_the_way: &InTheWay) -> Result<(), Failure> {
-    for path in &in_the_way.files {
+/// libgit2 would stop at an empty folder. It also writes over files in place, which takes thrice
+/// as long as new ones (ext4 flushes them), and is refused for programs that run just now: as git
+/// does, the old ones go first.
+fn make_way(site: &Site, plan: &Plan) -> Result<(), Failure> {
+    let in_the_way = &plan.in_the_way;
+    let replaced = plan.changes.iter().filter(|change| change.from_file && change.to_file);
+    let replaced = replaced.filter(|_| plan.is_plain()).map(|change| &change.path);
+    for path in in_the_way.files.iter().chain(replaced) {
         let place = site.root.join(path);
-        let removed = fs::remove_file(&place);
+        let removed = match fs::remove_file(&place) {
+            Err(error) if is_absence(&error) => Ok(()),
+            removed => removed,
+        };
         removed.or_fail(FailureKind::Tree, || format!("replace {}", place.display()))?;
     }
     for path in &in_the_way.folders {
@@ -99,15 +105,17 @@ fn write_and_verify(
     site: &Site,
     repo: &Repository,
     commit: &Commit<'_>,
+    plan: &Plan,
     reporter: &Reporter,
 ) -> Result<(u64, u64), Failure> {
     let mut touched = BTreeSet::new();
-    let first = check_out(repo, commit, reporter, &mut touched);
-    let mut state = compare_all(site, repo, commit)?;
-    if first.is_err() || !state.differing.is_empty() {
+    let first = check_out(repo, commit, plan, reporter, &mut touched);
+    let mut state = verify(site, repo, commit, plan)?;
+    if first.is_err() || !state.differing.is_empty() || plan.changes_attributes() {
+        let all = Plan { after_a_crash: true, ..Plan::default() };
         mistrust(&mut compare::index(repo)?)?;
-        check_out(repo, commit, reporter, &mut touched)?;
-        state = compare_all(site, repo, commit)?;
+        check_out(repo, commit, &all, reporter, &mut touched)?;
+        state = verify(site, repo, commit, &all)?;
         compare::remember_stat_data(repo);
     }
     if state.differing.is_empty() {
@@ -128,26 +136,54 @@ fn write_and_verify(
     ))
 }
 
+/// `git reset --hard`, only at the paths of `plan` where it can be relied on: the second half,
+/// which moves HEAD and the index, is the mixed reset.
 fn check_out(
     repo: &Repository,
     commit: &Commit<'_>,
+    plan: &Plan,
     reporter: &Reporter,
     touched: &mut BTreeSet<PathBuf>,
 ) -> Result<(), Failure> {
     let mut checkout = CheckoutBuilder::new();
-    checkout.force().progress(|path: Option<&Path>, done, total| {
+    checkout.force().disable_pathspec_match(true).progress(|path: Option<&Path>, done, total| {
         touched.extend(path.map(Path::to_owned));
         let done = u64::try_from(done).unwrap_or(0);
         let total = u64::try_from(total).unwrap_or(0);
         reporter.activity(Activity { unit: "files", done, total });
     });
-    let reset = repo.reset(commit.as_object(), ResetType::Hard, Some(&mut checkout));
-    reset.or_fail(FailureKind::Tree, || format!("reset the work tree to {}", commit.id()))
+    let paths: Vec<_> = plan.changes.iter().map(|change| change.path.clone()).collect();
+    if plan.is_plain() {
+        exactly(&paths).for_each(|path| {
+            checkout.path(path);
+        });
+    }
+    let what = || format!("reset the work tree to {}", commit.id());
+    if !(plan.is_plain() && paths.is_empty()) {
+        let tree = commit.as_object();
+        repo.checkout_tree(tree, Some(&mut checkout)).or_fail(FailureKind::Tree, what)?;
+    }
+    repo.reset(commit.as_object(), ResetType::Mixed, None).or_fail(FailureKind::Tree, what)
+}
+
+/// After a plain reset the plan vouches for the files that it did not concern.
+fn verify(
+    site: &Site,
+    repo: &Repository,
+    commit: &Commit<'_>,
+    plan: &Plan,
+) -> Result<Comparison, Failure> {
+    if !plan.is_plain() {
+        return compare_all(site, repo, commit);
+    }
+    let (index, tree) = (compare::index(repo)?, site::tree_of(commit)?);
+    let differing = compare::unwritten(&site.root, &index, &tree, &plan.changes);
+    Ok(Comparison { differing, untracked: plan.untracked })
 }
 
 fn compare_all(site: &Site, repo: &Repository, commit: &Commit<'_>) -> Result<Comparison, Failure> {
     let tree = site::tree_of(commit)?;
-    let Comparison { differing, untracked } = compare::everything(repo, Some(&tree))?;
+    let Comparison { differing, untracked } = compare::everything(repo, &tree)?;
     let differing = export::unlike_checkout(site, repo, &tree, differing)?;
     Ok(Comparison { differing, untracked })
 }

@@ -16,7 +16,8 @@ use ripcord_core::{DeploymentNumber, Failure, FailureKind};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    errors::OrFail,
+    compare::is_absence,
+    errors::{OrFail, exactly},
     plan::Plan,
     site::{self, Site},
 };
@@ -89,10 +90,6 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Err(io::Error::other(format!("{} is neither file nor link", from.display())))
 }
 
-fn is_absence(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
 /// `local.patch` is HEAD to work tree; `staged.patch` HEAD to index, whose content may be nowhere
 /// else.
 fn write_patches(repo: &Repository, fresh: &Path, paths: &[PathBuf]) -> Result<(), Failure> {
@@ -102,7 +99,7 @@ fn write_patches(repo: &Repository, fresh: &Path, paths: &[PathBuf]) -> Result<(
     let what = || "write a patch of the local modifications (nothing was touched)".to_owned();
     let mut options = DiffOptions::new();
     options.show_binary(true).disable_pathspec_match(true).ignore_submodules(true);
-    for path in paths {
+    for path in exactly(paths) {
         options.pathspec(path);
     }
     let head = site::head_tree(repo)?;
