@@ -73,7 +73,7 @@ async fn read_to_the_end(
 /// All readers get all lines; returns how many batches went out.
 async fn fan_out(readers: usize, query: LogQuery) -> usize {
     let (go, going) = watch::channel(false);
-    let hub = LogHub::new(Arc::new(Burst { go: going }), watch::channel(None).1);
+    let hub = LogHub::new(Arc::new(Burst { go: going }), watch::channel(Arc::default()).1);
     let joined = Arc::new(Barrier::new(readers + 1));
     let tasks: Vec<_> = (0..readers)
         .map(|_| {

@@ -6,6 +6,7 @@
 
 pub mod adapters;
 pub mod assembly;
+mod causes;
 pub mod config;
 pub mod engine;
 pub mod journal;

@@ -5,9 +5,8 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 use ripcord_agent::{
-    assembly::{Agent, install_tls_provider},
-    config::{Config, Problem, render_check},
-    rpc::tls::Tls,
+    assembly::{self, Agent, install_tls_provider},
+    config::{Config, render_check},
     telemetry,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -52,8 +51,7 @@ fn check_config(file: &std::path::Path) -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(&error.into(), CONFIGURATION),
     };
-    let mut problems = config.check_files();
-    problems.extend(Tls::load(&config.tls).err().map(|error| Problem::new(describe(&error))));
+    let problems = assembly::check(&config);
     print!("{}", render_check(&config, &problems));
     if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(CONFIGURATION) }
 }
@@ -95,12 +93,6 @@ fn on_signal() -> Result<CancellationToken> {
         told.cancel();
     });
     Ok(shutdown)
-}
-
-/// An error with everything that caused it.
-fn describe(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn fail(error: &anyhow::Error, code: u8) -> ExitCode {

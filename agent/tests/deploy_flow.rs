@@ -214,6 +214,22 @@ async fn a_rollback_by_a_person_needs_no_network_and_names_where_it_went() {
 }
 
 #[tokio::test]
+async fn going_back_to_what_was_never_validated_does_not_undo_what_was() {
+    let site = Site::new().await;
+    let agent = site.start(&site.lab());
+    let mut client = site.client(&agent);
+    let before = git(&site.git.live, &["rev-parse", "HEAD"]);
+    let sha = site.git.pushed("one");
+    deploy(&mut client, request("lab", &sha)).await;
+    let back = v1::RollbackRequest { environment: "lab".to_owned(), ..Default::default() };
+    let told = rollback(&mut client, back).await;
+    assert_eq!(told.outcome(), Outcome::Live, "{}", told.story());
+    let now = status(&mut client, "lab").await;
+    assert_eq!(now.validated.unwrap().sha, sha, "`validated` never moves back");
+    assert_eq!(now.rollback_point.unwrap().sha, before, "rolling back twice goes back twice");
+}
+
+#[tokio::test]
 async fn the_same_commit_joins_instead_of_restarting() {
     let site = Site::new().await;
     let agent = site.start(&site.lab());

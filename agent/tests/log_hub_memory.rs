@@ -68,7 +68,7 @@ async fn next_batch(stream: &mut Responses) -> Item {
 #[tokio::test]
 async fn a_thousand_followers_that_never_read_cost_less_than_32_mib() {
     let (go, going) = watch::channel(false);
-    let hub = LogHub::new(Arc::new(Torrent { go: going }), watch::channel(None).1);
+    let hub = LogHub::new(Arc::new(Torrent { go: going }), watch::channel(Arc::default()).1);
     let query = || LogQuery { follow: true, tail: Some(0), ..LogQuery::default() };
     let before = resident_bytes();
     let mut stalled: Vec<Responses> =

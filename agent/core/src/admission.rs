@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     environment::Environment,
-    ids::{CommitSha, DeploymentNumber, Identity},
+    ids::{CommitSha, DeploymentNumber, Identity, RequestId},
     lifecycle::{Deployment, Kind, Phase, Placement},
     request::{DeployRequest, RollbackRequest},
 };
@@ -63,6 +63,14 @@ pub enum Refusal {
         /// The rollback.
         rollback: DeploymentNumber,
     },
+    /// The request id belongs to another request.
+    #[error(
+        "the request id was used for {deployment}, which is not what is asked for now: choose another with --request-id"
+    )]
+    RequestIdTaken {
+        /// What was made with it.
+        deployment: DeploymentNumber,
+    },
     /// There is nothing to go back to.
     #[error("there is no rollback point: nothing was validated here yet; choose one with --to")]
     NoRollbackPoint,
@@ -87,6 +95,7 @@ impl Refusal {
             Self::OverrideWithoutReason => "OVERRIDE_WITHOUT_REASON",
             Self::OlderThanLive { .. } => "OLDER_THAN_LIVE",
             Self::RollbackPending { .. } => "ROLLBACK_PENDING",
+            Self::RequestIdTaken { .. } => "REQUEST_ID_TAKEN",
             Self::NoRollbackPoint => "NO_ROLLBACK_POINT",
             Self::Confirmation => "CONFIRMATION",
             Self::Unavailable { .. } => "UNAVAILABLE_FEATURE",
@@ -94,9 +103,32 @@ impl Refusal {
     }
 }
 
+/// What becomes of a request whose id made a deployment before: the same request joins it. Another
+/// one, of `sha` or a rollback, would take a foreign outcome for its own.
+///
+/// # Errors
+/// The refusal, when it is another one.
+pub fn repeats(made: &Deployment, sha: Option<CommitSha>) -> Result<DeploymentNumber, Refusal> {
+    let same = match sha {
+        Some(sha) => !made.is_rollback() && made.sha == sha,
+        None => made.is_rollback(),
+    };
+    let refusal = Refusal::RequestIdTaken { deployment: made.number };
+    same.then_some(made.number).ok_or(refusal)
+}
+
+/// The open deployment that a request with this id made.
+fn made_by<'e>(environment: &'e Environment, id: Option<&RequestId>) -> Option<&'e Deployment> {
+    let id = id?;
+    environment.open.values().find(|deployment| deployment.request_id.as_ref() == Some(id))
+}
+
 /// What becomes of a request to deploy.
 #[must_use]
 pub fn admit_deploy(environment: &Environment, request: &DeployRequest) -> Admission {
+    if let Some(made) = made_by(environment, request.request_id.as_ref()) {
+        return repeats(made, Some(request.sha)).map_or_else(Admission::Refuse, Admission::Join);
+    }
     if let Some(number) = joins(environment, request) {
         return Admission::Join(number);
     }
@@ -125,12 +157,6 @@ fn refuse_deploy(environment: &Environment, request: &DeployRequest) -> Option<R
 
 /// The deployment that is what `request` asks for, when there is one.
 fn joins(environment: &Environment, request: &DeployRequest) -> Option<DeploymentNumber> {
-    let same_request = |deployment: &&Deployment| {
-        request.request_id.is_some() && deployment.request_id == request.request_id
-    };
-    if let Some(same) = environment.open.values().find(same_request) {
-        return Some(same.number);
-    }
     if request.redeploy {
         return None;
     }
@@ -158,18 +184,17 @@ pub fn admit_rollback(
     environment: &Environment,
     request: &RollbackRequest,
 ) -> Result<(Admission, Placement), Refusal> {
+    let made = made_by(environment, request.request_id.as_ref());
+    let made = made.map(|made| repeats(made, None).map(|number| (number, made.placement())));
+    if let Some((number, target)) = made.transpose()? {
+        return Ok((Admission::Join(number), target));
+    }
     let target = match request.to {
         Some(target) => target,
         None => environment.manual_rollback_target().ok_or(Refusal::NoRollbackPoint)?,
     };
     if let Some(quarantine) = environment.quarantined.get(&target.sha) {
         return Err(Refusal::Quarantined { sha: target.sha, why: quarantine.reason.clone() });
-    }
-    let same_request = |deployment: &&Deployment| {
-        request.request_id.is_some() && deployment.request_id == request.request_id
-    };
-    if let Some(same) = environment.open.values().find(same_request) {
-        return Ok((Admission::Join(same.number), target));
     }
     let underway = [environment.active_deployment(), environment.queued_deployment()];
     let same_target =

@@ -21,6 +21,9 @@ pub struct Environment {
     pub live: Option<Placement>,
     /// Validated and once healthy here, in deployment order: the last is the newest.
     pub validated: Vec<Placement>,
+    /// Those of them that a rollback left: no targets any more, until they are validated anew.
+    #[serde(default)]
+    pub withdrawn: BTreeSet<CommitSha>,
     /// What ran before the first deployment; never validated.
     pub baseline: Option<CommitSha>,
     /// Commits that were rolled back for their verdict.
@@ -117,7 +120,8 @@ impl Environment {
 
     /// Whether the commit earned a good verdict here, and was not left since.
     pub(crate) fn was_validated(&self, sha: CommitSha) -> bool {
-        self.validated.iter().any(|placement| placement.sha == sha)
+        let earned = self.validated.iter().any(|placement| placement.sha == sha);
+        earned && !self.withdrawn.contains(&sha)
     }
 
     /// The commits that a rollback may need, now or later: they stay pinned.

@@ -116,7 +116,7 @@ pub fn sentence(entry: &Entry) -> String {
             text
         }
         Event::StillPending { after_ms } => {
-            format!("CI still runs after {}; live, not validated", human_duration(*after_ms))
+            format!("no verdict after {}; not validated", human_duration(*after_ms))
         }
         Event::Validated => "validated: this is the rollback point now".to_owned(),
         Event::Condemned { reason } => format!("may not stay live: {reason}"),

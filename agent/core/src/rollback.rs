@@ -8,8 +8,8 @@ use crate::{
 };
 
 impl Environment {
-    /// Where the environment would go back to: the newest validated placement that is not
-    /// quarantined, else the baseline.
+    /// Where the environment would go back to: the newest validated placement that is neither
+    /// quarantined nor left by a rollback, else the baseline.
     #[must_use]
     pub fn rollback_point(&self) -> Option<Placement> {
         self.newest_target_except(&[])
@@ -41,7 +41,10 @@ impl Environment {
 
     fn newest_target_except(&self, except: &[CommitSha]) -> Option<Placement> {
         let usable = |sha: &CommitSha| !except.contains(sha) && !self.quarantined.contains_key(sha);
-        let validated = self.validated.iter().rev().find(|placement| usable(&placement.sha));
+        let target = |placement: &&Placement| {
+            usable(&placement.sha) && !self.withdrawn.contains(&placement.sha)
+        };
+        let validated = self.validated.iter().rev().find(target);
         let baseline = self.baseline.filter(usable);
         validated.copied().or(baseline.map(|sha| Placement { deployment: None, sha }))
     }

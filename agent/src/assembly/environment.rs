@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use ripcord_core::{Failure, FailureKind, VerifyWhen};
+use ripcord_core::{EnvironmentName, Failure, FailureKind, VerifyWhen};
 use tokio::sync::Mutex;
 
 use crate::{
@@ -29,6 +29,26 @@ use crate::{
     ports::{LogSource, Runtime, SourceRepository, Verifier},
     verify::command::CommandVerifier,
 };
+
+/// Opens the repository of an environment, with what the configuration says of it.
+pub(super) fn open(
+    name: &EnvironmentName,
+    repository: &RepositoryConfig,
+    state_dir: &Path,
+    http: Option<reqwest::Client>,
+) -> Result<GitRepository, Failure> {
+    GitRepository::open(Settings {
+        environment: name.clone(),
+        path: repository.path.clone(),
+        remote: repository.remote.clone(),
+        branch: repository.branch.clone(),
+        credentials: repository.credentials.as_ref().map(credentials),
+        state_dir: state_dir.to_owned(),
+        fetch_timeout: FETCH_TIMEOUT,
+        http,
+        ssh_program: "ssh".into(),
+    })
+}
 
 /// From a fetch's first byte to its last: an initial fetch of a large repository fits.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5 * 60);
@@ -92,7 +112,9 @@ impl Builder {
 
     fn source(&self, config: &EnvironmentConfig) -> Source {
         let opened = match &config.repository {
-            Some(repository) => self.open(config, repository),
+            Some(repository) => {
+                open(&config.name, repository, &self.state_dir, Some(self.http.clone()))
+            }
             None => {
                 let message = format!("environment {} has no `repository`", config.name);
                 Err(Failure::new(FailureKind::Repository, message))
@@ -112,24 +134,6 @@ impl Builder {
                 repository: Arc::new(AbsentRepository(failure)),
             },
         }
-    }
-
-    fn open(
-        &self,
-        config: &EnvironmentConfig,
-        repository: &RepositoryConfig,
-    ) -> Result<GitRepository, Failure> {
-        GitRepository::open(Settings {
-            environment: config.name.clone(),
-            path: repository.path.clone(),
-            remote: repository.remote.clone(),
-            branch: repository.branch.clone(),
-            credentials: repository.credentials.as_ref().map(credentials),
-            state_dir: self.state_dir.clone(),
-            fetch_timeout: FETCH_TIMEOUT,
-            http: Some(self.http.clone()),
-            ssh_program: "ssh".into(),
-        })
     }
 
     fn lock_of(&self, common_dir: &Path) -> Arc<Mutex<()>> {

@@ -1,23 +1,24 @@
 //! The composition root: from a configuration to a running agent, and to its end.
 
+mod check;
 mod environment;
 mod state_dir;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use ripcord_core::{CommitSha, DeploymentNumber, Environment};
+use ripcord_core::{CommitSha, Environment};
 use ripcord_proto::{DESCRIPTORS, v1::agent_service_server::AgentServiceServer};
 use tokio::{sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::service::InterceptorLayer;
-use tonic_health::server::HealthReporter;
+use tonic::{server::NamedService as _, service::InterceptorLayer};
+use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
     adapters::{git, validated_file},
     config::Config,
     engine::{Clock, Driver, Engine, EnvironmentHandle},
     journal::{self, Journal, JournalError},
-    logs::LogHub,
+    logs::{LogHub, Restarts},
     rpc::{
         access::{Access, AccessTable},
         limits,
@@ -31,6 +32,7 @@ use crate::{
     telemetry::AgentLog,
 };
 
+pub use check::check;
 pub use state_dir::StateDirError;
 
 /// How long open streams may take to end once everything else has.
@@ -110,7 +112,7 @@ impl Agent {
         tokio::spawn(access.clone().keep_current(config_file));
         tokio::spawn(service::feed_watchdog(shutdown.clone()));
         let service = Service::new(engine.clone(), access, Arc::new(logs));
-        let (health, serving) = serve(listener, service, shutdown.clone())?;
+        let (health, serving) = serve(listener, service, shutdown.clone()).await?;
         Ok(Self {
             engine,
             drivers: tracker,
@@ -134,7 +136,7 @@ impl Agent {
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
         tokio::select! {
             () = recovery(&engine) => {
-                health.set_serving::<AgentServiceServer<Service>>().await;
+                say_serving(&health, true).await;
                 service::ready();
                 tracing::info!("ready");
                 shutdown.cancelled().await;
@@ -142,7 +144,7 @@ impl Agent {
             () = shutdown.cancelled() => {}
         }
         service::stopping();
-        health.set_not_serving::<AgentServiceServer<Service>>().await;
+        say_serving(&health, false).await;
         drivers.wait().await;
         let abort = serving.abort_handle();
         if timeout(DRAIN, serving).await.is_err() {
@@ -150,6 +152,13 @@ impl Agent {
         }
         tracing::info!("stopped");
     }
+}
+
+/// Tells health checks, those that name the service and those that name none.
+async fn say_serving(health: &HealthReporter, serving: bool) {
+    let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+    health.set_service_status("", status).await;
+    health.set_service_status(AgentServiceServer::<Service>::NAME, status).await;
 }
 
 /// Waits until every environment has finished what the last agent left open.
@@ -170,12 +179,13 @@ async fn recovery(engine: &Engine) {
 
 type Serving = (HealthReporter, tokio::task::JoinHandle<()>);
 
-fn serve(
+async fn serve(
     listener: Listener,
     service: Service,
     shutdown: CancellationToken,
 ) -> Result<Serving, StartError> {
     let (health, health_service) = tonic_health::server::health_reporter();
+    say_serving(&health, false).await;
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
         .build_v1()
@@ -211,40 +221,30 @@ async fn environments(
     for environment in config.environments.values() {
         let (setup, source) = builder.setup(environment);
         let (driver, handle) = Driver::new(setup).await?;
-        let hub = LogHub::new(source, live_deployment(&handle));
+        let (name, state) = (environment.name.clone(), handle.state.clone());
+        let restarts = Restarts::follow(handle.journal().clone(), name, state).await?;
+        let hub = LogHub::new(source, restarts);
         if let Some(file) = &environment.validated_sha_file {
             tokio::spawn(validated_file::keep(file.clone(), validated_commit(&handle)));
         }
         applications.insert(environment.name.clone(), hub);
         environments.push((driver, handle));
     }
-    let (_, never) = watch::channel(None);
+    let (_, never) = watch::channel(Arc::default());
     let logs = Logs { agent: LogHub::new(log, never), applications };
     Ok((environments, logs))
 }
 
-/// Which deployment is live, for the log lines that it prints.
-fn live_deployment(environment: &EnvironmentHandle) -> watch::Receiver<Option<DeploymentNumber>> {
-    project(environment, |state| state.live.and_then(|live| live.deployment))
-}
-
 /// Which commit is validated, for the file in which old habits look for it.
 fn validated_commit(environment: &EnvironmentHandle) -> watch::Receiver<Option<CommitSha>> {
-    project(environment, |state| state.newest_validated().map(|newest| newest.sha))
-}
-
-/// A part of the state, which changes only when that part does.
-fn project<T: Copy + PartialEq + Send + Sync + 'static>(
-    environment: &EnvironmentHandle,
-    part: impl Fn(&Environment) -> T + Send + 'static,
-) -> watch::Receiver<T> {
+    let newest = |state: &Environment| state.newest_validated().map(|newest| newest.sha);
     let mut state = environment.state.clone();
-    let (out, projected) = watch::channel(part(&state.borrow()));
+    let (out, validated) = watch::channel(newest(&state.borrow()));
     tokio::spawn(async move {
         while state.changed().await.is_ok() {
-            let now = part(&state.borrow_and_update());
+            let now = newest(&state.borrow_and_update());
             out.send_if_modified(|last| std::mem::replace(last, now) != now);
         }
     });
-    projected
+    validated
 }

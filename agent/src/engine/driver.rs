@@ -8,19 +8,20 @@ use std::sync::Arc;
 use ripcord_core::{
     Answer, CommitSha, DeploymentNumber, Effect, Entry, Environment, EnvironmentName, Event,
     Failure, Input, Policy, StepDone, VerdictReport,
+    notice::{self, Severity},
 };
 use tokio::{
-    sync::{mpsc, oneshot, watch},
-    task::JoinHandle,
-    time::{Duration, sleep_until, timeout},
+    sync::{mpsc, watch},
+    time::{Duration, Instant, sleep_until, timeout},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     Clock,
     handle::{About, ActivityNow, Asked, EngineError, EnvironmentHandle, Request},
     observe::Observer,
     perform::{Parts, Performer, task_lost},
+    relay::relay,
     watching::Watches,
 };
 use crate::{
@@ -34,6 +35,8 @@ const WAITING_REQUESTS: usize = 64;
 const WAITING_HAPPENINGS: usize = 256;
 /// After the journal failed, effects stay undone; the driver tries again after so long.
 const JOURNAL_RETRY: Duration = Duration::from_secs(2);
+/// After its own start the agent waits so long for an application that it supervises.
+const START_DEADLINE: Duration = Duration::from_secs(60);
 
 /// What a driver is made of.
 pub struct Setup {
@@ -67,7 +70,7 @@ pub struct Driver {
     performer: Arc<Performer>,
     watches: Watches,
     running: Option<Effect>,
-    step: Option<JoinHandle<()>>,
+    step: Option<AbortOnDropHandle<()>>,
     /// Steps ran since the repository was last let go.
     unsettled: bool,
     requests: mpsc::Receiver<Request>,
@@ -76,6 +79,7 @@ pub struct Driver {
     published: watch::Sender<Arc<Environment>>,
     activity: watch::Sender<Option<ActivityNow>>,
     recovered: watch::Sender<bool>,
+    shutdown: CancellationToken,
 }
 
 /// What reaches a driver from its own tasks.
@@ -129,21 +133,23 @@ impl Driver {
             published,
             activity,
             recovered,
+            shutdown: CancellationToken::new(),
         };
         Ok((driver, handle))
     }
 
     /// Drives the environment until `shutdown`.
     pub async fn run(mut self, shutdown: CancellationToken) {
+        self.shutdown = shutdown;
         self.recover().await;
         loop {
             self.start_what_is_wanted().await;
             let due = self.state.next_due(&self.policy).map(|at| self.clock.instant_of(at));
             tokio::select! {
-                () = shutdown.cancelled() => break,
+                () = self.shutdown.cancelled() => break,
                 Some(happening) = self.happenings.recv() => self.handle(happening).await,
                 Some(request) = self.requests.recv() => self.answer(request).await,
-                () = sleep_until(due.unwrap_or_else(tokio::time::Instant::now)), if due.is_some() => {
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.decide_for_itself(Input::Tick).await;
                 }
             }
@@ -161,8 +167,12 @@ impl Driver {
         if self.state.live.is_none() || touched {
             return;
         }
-        if let Err(failure) = self.performer.parts().runtime.ensure_running().await {
-            tracing::error!(environment = %self.name, %failure, "the application does not run");
+        match timeout(START_DEADLINE, self.performer.parts().runtime.ensure_running()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => {
+                tracing::error!(environment = %self.name, %failure, "the application does not run");
+            }
+            Err(_) => tracing::error!(environment = %self.name, "the application does not start"),
         }
     }
 
@@ -207,9 +217,11 @@ impl Driver {
                 }
                 Told::Activity(activity) => self.show_activity(deployment, activity),
             }
-            match self.happenings.try_recv() {
-                Ok(Happening::Told { deployment, told }) => rest = Some((deployment, told)),
-                other => after = other.ok(),
+            if entries.len() < WAITING_HAPPENINGS {
+                match self.happenings.try_recv() {
+                    Ok(Happening::Told { deployment, told }) => rest = Some((deployment, told)),
+                    other => after = other.ok(),
+                }
             }
         }
         if let Err(error) = self.journal_only(entries).await {
@@ -236,11 +248,26 @@ impl Driver {
         self.journal.append(batch).await
     }
 
-    /// Decides on an input that nobody waits for: it is tried until the journal takes it.
+    /// Decides on an input that nobody waits for: it is tried until the journal takes it, or the
+    /// agent is told to stop; the next start finds out anew what is lost then.
     async fn decide_for_itself(&mut self, input: Input) {
         while let Err(error) = self.decide(input.clone()).await {
             tracing::error!(environment = %self.name, %error, "nothing is done until the journal can be written");
-            tokio::time::sleep(JOURNAL_RETRY).await;
+            if self.shutdown.is_cancelled() {
+                return;
+            }
+            self.answer_until(Instant::now() + JOURNAL_RETRY).await;
+        }
+    }
+
+    /// Callers get an answer also while the journal cannot be written, be it that one.
+    async fn answer_until(&mut self, end: Instant) {
+        loop {
+            tokio::select! {
+                () = sleep_until(end) => return,
+                () = self.shutdown.cancelled() => return,
+                Some(request) = self.requests.recv() => self.answer(request).await,
+            }
         }
     }
 
@@ -272,8 +299,13 @@ impl Driver {
     fn log(&self, entries: &[Entry]) {
         for entry in entries {
             let deployment = entry.deployment.map(|number| number.0);
-            let sentence = ripcord_core::notice::sentence(entry);
-            tracing::info!(environment = %self.name, deployment, event = entry.event.name(), "{sentence}");
+            let (environment, event) = (&self.name, entry.event.name());
+            let sentence = notice::sentence(entry);
+            match notice::severity(&entry.event) {
+                Severity::Info => tracing::info!(%environment, deployment, event, "{sentence}"),
+                Severity::Warning => tracing::warn!(%environment, deployment, event, "{sentence}"),
+                Severity::Error => tracing::error!(%environment, deployment, event, "{sentence}"),
+            }
         }
     }
 
@@ -293,13 +325,14 @@ impl Driver {
         self.running = Some(effect.clone());
         self.unsettled = true;
         let (performer, happenings) = (self.performer.clone(), self.happening.clone());
-        self.step = Some(tokio::spawn(run_step(performer, effect, happenings)));
+        let step = tokio::spawn(run_step(performer, effect, happenings));
+        self.step = Some(AbortOnDropHandle::new(step));
     }
 
     /// Lets a running step end, within the grace; what is left open, the journal resumes.
     async fn farewell(mut self) {
         let grace = self.shutdown_grace;
-        if let Some(step) = self.step.take() {
+        if self.step.is_some() {
             let settle = async {
                 while self.running.is_some() {
                     match self.happenings.recv().await {
@@ -310,7 +343,7 @@ impl Driver {
             };
             if timeout(grace, settle).await.is_err() {
                 tracing::warn!(environment = %self.name, "a step is cut off; the next start resumes it");
-                step.abort();
+                self.step = None;
             }
         }
         self.performer.parts().runtime.shutdown().await;
@@ -319,30 +352,11 @@ impl Driver {
 
 async fn run_step(performer: Arc<Performer>, effect: Effect, happenings: mpsc::Sender<Happening>) {
     let deployment = effect.deployment;
-    let (done, result) = oneshot::channel();
-    relay(deployment, &happenings, async |reporter: Reporter| {
-        let work = tokio::spawn(async move { performer.perform(&effect, &reporter).await });
-        let _ = done.send(work.await);
-    })
-    .await;
-    let result = match result.await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) | Err(_) => Err(task_lost(deployment)),
-    };
+    let (reporter, story) = Reporter::channel(WAITING_HAPPENINGS);
+    let (_, no_verdicts) = mpsc::channel(1);
+    let work = async move { performer.perform(&effect, &reporter).await };
+    let work = AbortOnDropHandle::new(tokio::spawn(work));
+    let ended = relay(deployment, &happenings, story, no_verdicts, work).await;
+    let result = ended.unwrap_or_else(|_| Err(task_lost(deployment)));
     let _ = happenings.send(Happening::StepEnded { deployment, result }).await;
-}
-
-/// Runs `work` with a reporter; returns when both `work` and all that it told have arrived.
-pub(super) async fn relay(
-    deployment: DeploymentNumber,
-    happenings: &mpsc::Sender<Happening>,
-    work: impl AsyncFnOnce(Reporter),
-) {
-    let (reporter, mut told) = Reporter::channel(WAITING_HAPPENINGS);
-    let passing_on = async {
-        while let Some(told) = told.recv().await {
-            let _ = happenings.send(Happening::Told { deployment, told }).await;
-        }
-    };
-    tokio::join!(work(reporter), passing_on);
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use ripcord_core::{
     Answer, CommitSha, Deployment, DeploymentNumber, Environment, EnvironmentName, Identity, Input,
-    Phase, Placement, Refusal, RequestId,
+    Phase, Placement, Refusal, RequestId, admission,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -146,8 +146,11 @@ impl EnvironmentHandle {
         request: ripcord_core::DeployRequest,
         confirm: &str,
     ) -> Result<Answer, EngineError> {
-        if let Some(number) = self.made_by(request.request_id.as_ref()).await? {
-            return Ok(Answer::Joined(number));
+        if let Some(made) = self.made_by(request.request_id.as_ref()).await? {
+            return match admission::repeats(&made, Some(request.sha)) {
+                Ok(number) => Ok(Answer::Joined(number)),
+                Err(refusal) => self.refuse(Some(request.sha), request.by, refusal).await,
+            };
         }
         match self.door(confirm) {
             Some(refusal) => self.refuse(Some(request.sha), request.by, refusal).await,
@@ -198,9 +201,12 @@ impl EnvironmentHandle {
         &self,
         request: ripcord_core::RollbackRequest,
     ) -> Result<Answer, EngineError> {
-        match self.made_by(request.request_id.as_ref()).await? {
-            Some(number) => Ok(Answer::Joined(number)),
-            None => self.ask(Asked::Decide(Input::Rollback(request))).await,
+        let Some(made) = self.made_by(request.request_id.as_ref()).await? else {
+            return self.ask(Asked::Decide(Input::Rollback(request))).await;
+        };
+        match admission::repeats(&made, None) {
+            Ok(number) => Ok(Answer::Joined(number)),
+            Err(refusal) => self.refuse(None, request.by, refusal).await,
         }
     }
 
@@ -264,10 +270,9 @@ impl EnvironmentHandle {
     async fn made_by(
         &self,
         request: Option<&RequestId>,
-    ) -> Result<Option<DeploymentNumber>, EngineError> {
+    ) -> Result<Option<Deployment>, EngineError> {
         let Some(request) = request else { return Ok(None) };
-        let made = self.journal.requested(&self.name, request).await?;
-        Ok(made.map(|deployment| deployment.number))
+        Ok(self.journal.requested(&self.name, request).await?)
     }
 
     async fn refuse(

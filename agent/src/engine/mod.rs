@@ -10,6 +10,7 @@ mod handle;
 mod observe;
 mod perform;
 mod probing;
+mod relay;
 mod watching;
 
 pub use clock::Clock;

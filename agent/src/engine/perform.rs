@@ -34,6 +34,10 @@ pub struct Parts {
 const PREPARE_DEADLINE: Duration = Duration::from_secs(15 * 60);
 /// Compose may pull images while it recreates containers.
 const RESTART_DEADLINE: Duration = Duration::from_secs(15 * 60);
+/// Longer than any tree takes to write, and than another environment may keep the repository.
+const RESET_DEADLINE: Duration = Duration::from_secs(45 * 60);
+/// So much of a commit's subject is kept: lists and messages show one line of it.
+const SUBJECT_CHARS: usize = 200;
 /// How long a step waits silently for a repository that another environment uses.
 const SILENT_WAIT: Duration = Duration::from_millis(500);
 
@@ -42,8 +46,11 @@ pub(super) struct Performer {
     parts: Parts,
     /// Held from the first write to the tree until the environment settles: another environment
     /// on the same clone must not change the files under a restart.
-    holding: Mutex<Option<OwnedMutexGuard<()>>>,
+    holding: Mutex<Option<Held>>,
 }
+
+/// The repository is ours as long as one of these is there.
+type Held = Arc<OwnedMutexGuard<()>>;
 
 impl Performer {
     pub(super) fn new(parts: Parts) -> Self {
@@ -64,7 +71,15 @@ impl Performer {
                 let prepare = self.prepare(effect, live.map(|live| live.sha), reporter);
                 within(PREPARE_DEADLINE, "preparing the commit", prepare).await
             }
-            Step::Reset => self.reset(effect, reporter).await,
+            Step::Reset => {
+                let reset = self.reset(effect, reporter);
+                let done = within(RESET_DEADLINE, "writing the work tree", reset).await;
+                if done.is_err() {
+                    // Whatever comes next waits for a reset that still writes.
+                    self.release_repository().await;
+                }
+                done
+            }
             Step::Restart => {
                 let restart = self.restart(effect, reporter);
                 within(RESTART_DEADLINE, "restarting the application", restart).await
@@ -95,21 +110,24 @@ impl Performer {
         // A new deployment begins: what the one before did to the tree has settled.
         self.release_repository().await;
         self.parts.runtime.preflight().await?;
-        let _repository = self.lock_repository(reporter).await;
-        let commit = self.parts.source.prepare(effect.sha, live, reporter).await?;
+        let repository = self.lock_repository(reporter).await;
+        let (source, reporter, sha) = (self.parts.source.clone(), reporter.clone(), effect.sha);
+        let prepare = async move { source.prepare(sha, live, &reporter).await };
+        let commit = to_its_end(effect.deployment, repository, prepare).await?;
         Ok(StepDone::Prepared {
-            subject: commit.subject,
+            subject: commit.subject.chars().take(SUBJECT_CHARS).collect(),
             author: commit.author,
             older_than_live: commit.older_than_live,
             head: commit.head,
         })
     }
 
-    /// Has no deadline: half a reset cannot be taken back, and the lock must not go while it writes.
     async fn reset(&self, effect: &Effect, reporter: &Reporter) -> Result<StepDone, Failure> {
-        self.hold_repository(reporter).await;
-        let report = self.parts.source.reset(effect.deployment, effect.sha, reporter).await?;
-        Ok(StepDone::Reset(report))
+        let held = self.hold_repository(reporter).await;
+        let Effect { deployment, sha, .. } = *effect;
+        let (source, reporter) = (self.parts.source.clone(), reporter.clone());
+        let reset = async move { source.reset(deployment, sha, &reporter).await };
+        Ok(StepDone::Reset(to_its_end(deployment, held, reset).await?))
     }
 
     async fn restart(&self, effect: &Effect, reporter: &Reporter) -> Result<StepDone, Failure> {
@@ -133,22 +151,39 @@ impl Performer {
         probing::until_healthy(probe_plan, runtime.as_ref(), probe.as_deref(), reporter).await
     }
 
-    async fn hold_repository(&self, reporter: &Reporter) {
+    async fn hold_repository(&self, reporter: &Reporter) -> Held {
         let mut holding = self.holding.lock().await;
-        if holding.is_none() {
-            *holding = Some(self.lock_repository(reporter).await);
+        if let Some(held) = &*holding {
+            return held.clone();
         }
+        let held = self.lock_repository(reporter).await;
+        holding.insert(held).clone()
     }
 
-    async fn lock_repository(&self, reporter: &Reporter) -> OwnedMutexGuard<()> {
+    async fn lock_repository(&self, reporter: &Reporter) -> Held {
         let lock = self.parts.repository_lock.clone().lock_owned();
         tokio::pin!(lock);
         if let Ok(guard) = timeout(SILENT_WAIT, &mut lock).await {
-            return guard;
+            return Arc::new(guard);
         }
         reporter.remark("waiting for another environment that uses the same repository").await;
-        lock.await
+        Arc::new(lock.await)
     }
+}
+
+/// Does git's `work`, which nobody can cut off in the middle: when its step runs out of time it goes
+/// on without one, and keeps the repository until it ends, so that nobody writes beside it.
+async fn to_its_end<T: Send + 'static>(
+    deployment: DeploymentNumber,
+    repository: Held,
+    work: impl Future<Output = Result<T, Failure>> + Send + 'static,
+) -> Result<T, Failure> {
+    let work = tokio::spawn(async move {
+        let result = work.await;
+        drop(repository);
+        result
+    });
+    work.await.unwrap_or_else(|_| Err(task_lost(deployment)))
 }
 
 async fn within(

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use ripcord_core::{Event, Failure, FailureKind, StepDone};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::ports::{Probe, Reporter, Runtime, RuntimeHealth};
 
@@ -28,6 +28,8 @@ pub struct ProbePlan {
 const QUICKEST_LOOK: Duration = Duration::from_millis(5);
 /// Looks within an attempt are never further apart than this.
 const SLOWEST_LOOK: Duration = Duration::from_millis(250);
+/// A runtime that does not answer within this time hangs.
+const RUNTIME_PATIENCE: Duration = Duration::from_secs(10);
 
 enum Look {
     Good { status: Option<u16> },
@@ -98,7 +100,12 @@ async fn attempt(
 }
 
 async fn look(runtime: &dyn Runtime, probe: Option<&dyn Probe>) -> Look {
-    match runtime.health().await {
+    let Ok(health) = timeout(RUNTIME_PATIENCE, runtime.health()).await else {
+        let seconds = RUNTIME_PATIENCE.as_secs();
+        let detail = format!("the runtime did not say within {seconds}s how the application is");
+        return Look::Bad { detail };
+    };
+    match health {
         Ok(RuntimeHealth::Bad { detail }) => return Look::Bad { detail },
         Ok(RuntimeHealth::Starting) => {
             return Look::NoAnswerYet { detail: "the container is still starting".to_owned() };

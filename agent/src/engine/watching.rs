@@ -1,15 +1,20 @@
 //! The tasks that wait for verdicts: one per watched deployment, started and stopped by the state.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use ripcord_core::{DeploymentNumber, Environment, Watch};
-use tokio::{sync::mpsc, task::JoinHandle};
+use futures_util::FutureExt as _;
+use ripcord_core::{DeploymentNumber, Environment, Verdict, VerdictReport, Watch};
+use tokio::{sync::mpsc, task::JoinHandle, time::sleep};
 
-use super::driver::{Happening, relay};
+use super::{driver::Happening, relay::relay};
 use crate::ports::{Reporter, Verifier};
 
 /// How many reports of one source may wait for the driver.
 const WAITING_REPORTS: usize = 8;
+/// How much of what a source tells may wait for the driver.
+const WAITING_WORDS: usize = 256;
+/// A source that panicked is asked again after so long.
+const AFTER_A_PANIC: Duration = Duration::from_secs(30);
 
 /// The verdict sources that run now.
 pub(super) struct Watches {
@@ -52,17 +57,20 @@ impl Drop for Watches {
     }
 }
 
+/// Runs the source until it has said all. A source that panics is one that cannot be asked: it is
+/// said to be unknown, which decides nothing, and asked again.
 async fn watch_one(verifier: Arc<dyn Verifier>, watch: Watch, happenings: mpsc::Sender<Happening>) {
     let Watch { deployment, sha, .. } = watch;
-    let (reports, mut reported) = mpsc::channel(WAITING_REPORTS);
-    relay(deployment, &happenings, async |reporter: Reporter| {
+    loop {
+        let (reporter, story) = Reporter::channel(WAITING_WORDS);
+        let (reports, verdicts) = mpsc::channel(WAITING_REPORTS);
         let watching = verifier.watch(deployment, sha, &reporter, reports);
-        let passing_on = async {
-            while let Some(report) = reported.recv().await {
-                let _ = happenings.send(Happening::Verdict { deployment, report }).await;
-            }
-        };
-        tokio::join!(watching, passing_on);
-    })
-    .await;
+        let watching = AssertUnwindSafe(watching).catch_unwind();
+        if relay(deployment, &happenings, story, verdicts, watching).await.is_ok() {
+            return;
+        }
+        let report = VerdictReport::of(Verdict::Unknown);
+        let _ = happenings.send(Happening::Verdict { deployment, report }).await;
+        sleep(AFTER_A_PANIC).await;
+    }
 }

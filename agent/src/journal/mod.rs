@@ -56,6 +56,9 @@ pub struct Batch {
 /// Why the journal did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
+    /// Nothing of what was to be written is there.
+    #[error("the journal could not be written")]
+    Unwritable(#[source] rusqlite::Error),
     /// SQLite said no.
     #[error("the journal could not be {doing}")]
     Sqlite {

@@ -22,7 +22,7 @@ fn reading(source: rusqlite::Error) -> JournalError {
 }
 
 fn writing(source: rusqlite::Error) -> JournalError {
-    JournalError::Sqlite { doing: "written", source }
+    JournalError::Unwritable(source)
 }
 
 impl Store {

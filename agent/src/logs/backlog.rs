@@ -5,20 +5,25 @@ use std::{collections::HashMap, sync::Arc};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream::BoxStream};
 use ripcord_core::Failure;
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
 
 use super::{
-    LineFilter,
+    LineFilter, LogHub,
     batch::{Batcher, wire_line},
     cursor,
     hub::now_unix_nanos,
     limits::BATCH_DELAY,
     position::{Key, Mark, Numbering, OpenRun, Pieces, Positions, fingerprint},
+    restarts::Restarts,
 };
 use crate::ports::{LogRecord, LogSource, LogStart};
 
 pub(super) struct Backlog {
     source: Arc<dyn LogSource>,
+    restarts: watch::Receiver<Arc<Restarts>>,
     records: BoxStream<'static, Result<LogRecord, Failure>>,
     /// What is left of a record that is longer than a line may be.
     pieces: Pieces,
@@ -41,21 +46,22 @@ enum Next {
 
 impl Backlog {
     /// Reads the last lines of every source.
-    pub(super) fn tail(source: &Arc<dyn LogSource>, tail: u64, since: Option<i64>) -> Self {
-        Self::start(source, LogStart { since_unix_nanos: since, tail: Some(tail), follow: false })
+    pub(super) fn tail(hub: &LogHub, tail: u64, since: Option<i64>) -> Self {
+        Self::start(hub, LogStart { since_unix_nanos: since, tail: Some(tail), follow: false })
     }
 
     /// Reads what is not in `seen`.
-    pub(super) fn after(source: &Arc<dyn LogSource>, seen: &Positions) -> Self {
+    pub(super) fn after(hub: &LogHub, seen: &Positions) -> Self {
         let since_unix_nanos = seen.read_from();
-        Self::start(source, LogStart { since_unix_nanos, ..LogStart::default() })
+        Self::start(hub, LogStart { since_unix_nanos, ..LogStart::default() })
     }
 
-    fn start(source: &Arc<dyn LogSource>, from: LogStart) -> Self {
+    fn start(hub: &LogHub, from: LogStart) -> Self {
         Self {
-            source: Arc::clone(source),
+            source: Arc::clone(hub.source()),
+            restarts: hub.restarts().clone(),
             read_at: now_unix_nanos(),
-            records: source.lines(from),
+            records: hub.source().lines(from),
             pieces: Pieces::default(),
             numbering: Numbering::default(),
             tail: from.tail,
@@ -112,15 +118,19 @@ impl Backlog {
             if self.batcher.is_empty() {
                 self.flush_at = Instant::now() + BATCH_DELAY;
             }
-            self.batcher.push(&wire_line(record, None));
+            let deployment = self.restarts.borrow().in_place_at(record.time_unix_nanos);
+            self.batcher.push(&wire_line(record, deployment));
         }
     }
 
     /// The mark of a line that the reader has not seen.
     fn admit(&mut self, key: &Key, record: &LogRecord, seen: &mut Positions) -> Option<Mark> {
         if self.tail.is_some() {
-            // The oldest line so far is where somebody who resumes now must begin.
-            seen.horizon = seen.horizon.min(record.time_unix_nanos);
+            // The oldest line so far is where somebody who resumes now must begin. The mark
+            // before it may be days older.
+            if !record.marker {
+                seen.horizon = seen.horizon.min(record.time_unix_nanos);
+            }
             let mark = self.numbering.number_tail(key, record);
             return self.since.is_none_or(|since| record.time_unix_nanos >= since).then_some(mark);
         }

@@ -6,14 +6,15 @@ use std::{
 };
 
 use futures_util::{Stream, stream};
-use ripcord_core::DeploymentNumber;
 use ripcord_proto::v1::StreamLogsResponse;
 use tokio::sync::watch;
 
 use super::{
     LogError, LogQuery,
     feed::{Feed, Follower},
+    marked::Marked,
     reader::Reader,
+    restarts::Restarts,
     upstream,
 };
 use crate::ports::LogSource;
@@ -21,19 +22,18 @@ use crate::ports::LogSource;
 /// The application's log of one environment, for any number of readers.
 pub struct LogHub {
     source: Arc<dyn LogSource>,
-    live: watch::Receiver<Option<DeploymentNumber>>,
+    restarts: watch::Receiver<Arc<Restarts>>,
     /// The last run of the upstream.
     feed: Mutex<Option<Arc<Feed>>>,
 }
 
 impl LogHub {
-    /// A hub for this source. New lines are stamped with the deployment that is `live`.
+    /// A hub for this source. Its lines carry the deployment that restarted the application last
+    /// before them, and every such restart is marked.
     #[must_use]
-    pub fn new(
-        source: Arc<dyn LogSource>,
-        live: watch::Receiver<Option<DeploymentNumber>>,
-    ) -> Arc<Self> {
-        Arc::new(Self { source, live, feed: Mutex::new(None) })
+    pub fn new(source: Arc<dyn LogSource>, restarts: watch::Receiver<Arc<Restarts>>) -> Arc<Self> {
+        let source = Arc::new(Marked { source, restarts: restarts.clone() });
+        Arc::new(Self { source, restarts, feed: Mutex::new(None) })
     }
 
     /// What the query asks for. Nothing happens until the stream is polled, inside a runtime;
@@ -51,6 +51,10 @@ impl LogHub {
         self.last_feed().as_ref().map_or(0, |feed| feed.ring().bytes())
     }
 
+    pub(super) fn restarts(&self) -> &watch::Receiver<Arc<Restarts>> {
+        &self.restarts
+    }
+
     pub(super) fn source(&self) -> &Arc<dyn LogSource> {
         &self.source
     }
@@ -63,7 +67,7 @@ impl LogHub {
         }
         let (feed, follower) = Feed::start();
         *last = Some(Arc::clone(&feed));
-        tokio::spawn(upstream::run(feed, Arc::clone(&self.source), self.live.clone()));
+        tokio::spawn(upstream::run(feed, Arc::clone(&self.source), self.restarts.clone()));
         follower
     }
 

@@ -1,8 +1,8 @@
 //! The application's log for any number of readers: one upstream, encoded once, bounded by design.
 //!
 //! ```text
-//!  LogSource ──► feed (one task) ──► ring of encoded batches ◄── readers, each a place in the ring
-//!      └───────────────── backlog, one read per reader ────────────────┘
+//!  LogSource ──► marked ──► feed (one task) ──► ring of encoded batches ◄── readers, each a place in the ring
+//!                 └──────────────── backlog, one read per reader ────────────────┘
 //! ```
 //!
 //! Invariant: a line is known by its source, its time and its ordinal among the lines of that time
@@ -17,9 +17,11 @@ mod feed;
 pub mod filter;
 mod hub;
 pub mod limits;
+mod marked;
 mod position;
 mod query;
 mod reader;
+pub mod restarts;
 mod ring;
 pub mod story;
 mod upstream;
@@ -30,6 +32,7 @@ pub use self::{
     filter::LineFilter,
     hub::LogHub,
     query::{InvalidQuery, LogQuery},
+    restarts::{Restart, Restarts},
 };
 
 use ripcord_core::Failure;

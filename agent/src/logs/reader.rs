@@ -114,7 +114,7 @@ impl Reader {
             (None, Some(0)) => self.only_new(),
             (None, Some(tail)) => {
                 self.seen = Some(Positions::since(i64::MAX));
-                Stage::Backlog(Box::new(Backlog::tail(self.hub.source(), tail, query.since)))
+                Stage::Backlog(Box::new(Backlog::tail(&self.hub, tail, query.since)))
             }
             (None, None) => self.read_after(Positions::since(query.since.unwrap_or(i64::MIN))),
         })
@@ -149,7 +149,7 @@ impl Reader {
     }
 
     fn read_after(&mut self, seen: Positions) -> Stage {
-        let backlog = Backlog::after(self.hub.source(), &seen);
+        let backlog = Backlog::after(&self.hub, &seen);
         self.seen = Some(seen);
         Stage::Backlog(Box::new(backlog))
     }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::BoxStream};
-use ripcord_core::{DeploymentNumber, Failure};
+use ripcord_core::Failure;
 use tokio::{
     sync::watch,
     task::yield_now,
@@ -17,6 +17,7 @@ use super::{
     hub::now_unix_nanos,
     limits::{BATCH_DELAY, CATCH_UP, PRIME_TAIL, RETRY_FIRST, RETRY_LONGEST},
     position::{Key, Mark, Numbering, Pieces, Positions},
+    restarts::Restarts,
 };
 use crate::ports::{LogRecord, LogSource, LogStart};
 
@@ -27,9 +28,9 @@ const OWN_SOURCE: &str = "ripcord";
 pub(super) async fn run(
     feed: Arc<Feed>,
     source: Arc<dyn LogSource>,
-    live: watch::Receiver<Option<DeploymentNumber>>,
+    restarts: watch::Receiver<Arc<Restarts>>,
 ) {
-    let upstream = Upstream::new(Arc::clone(&feed), source, live);
+    let upstream = Upstream::new(Arc::clone(&feed), source, restarts);
     tokio::select! {
         () = feed.abandoned() => {}
         () = upstream.pump() => {}
@@ -39,7 +40,7 @@ pub(super) async fn run(
 struct Upstream {
     feed: Arc<Feed>,
     source: Arc<dyn LogSource>,
-    live: watch::Receiver<Option<DeploymentNumber>>,
+    restarts: watch::Receiver<Arc<Restarts>>,
     /// Everything that was put into the ring, or was there before; nothing until that is known.
     seen: Option<Positions>,
     batcher: Batcher,
@@ -58,13 +59,13 @@ impl Upstream {
     fn new(
         feed: Arc<Feed>,
         source: Arc<dyn LogSource>,
-        live: watch::Receiver<Option<DeploymentNumber>>,
+        restarts: watch::Receiver<Arc<Restarts>>,
     ) -> Self {
         let now = Instant::now();
         Self {
             feed,
             source,
-            live,
+            restarts,
             seen: None,
             batcher: Batcher::default(),
             lines: Vec::new(),
@@ -168,7 +169,8 @@ impl Upstream {
         if let Some(seen) = &mut self.seen {
             seen.advance(&key, mark);
         }
-        let line = wire_line(record, *self.live.borrow());
+        let deployment = self.restarts.borrow().in_place_at(record.time_unix_nanos);
+        let line = wire_line(record, deployment);
         let frame = self.batcher.push(&line);
         self.lines.push(IndexedLine::new(key, mark, &line, frame));
     }

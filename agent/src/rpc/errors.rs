@@ -7,7 +7,7 @@ use ripcord_proto::ERROR_DOMAIN;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::{engine::EngineError, journal::JournalError};
+use crate::{causes::with_causes, engine::EngineError, journal::JournalError};
 
 /// The certificate carries no identity that can be used.
 pub const BAD_IDENTITY: &str = "BAD_IDENTITY";
@@ -66,16 +66,13 @@ pub(super) fn shutting_down() -> Status {
 }
 
 pub(super) fn journal(error: JournalError) -> Status {
-    let mut message = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        message.push_str(": ");
-        message.push_str(&cause.to_string());
-        source = cause.source();
-    }
+    let message = with_causes(&error);
     tracing::error!(error = %message, "the journal did not answer");
     match error {
-        JournalError::Sqlite { .. } => refuse(
+        JournalError::Sqlite { .. } => {
+            refuse(Code::Internal, "INTERNAL", format!("{message}: check the disk of state_dir"))
+        }
+        JournalError::Unwritable(_) => refuse(
             Code::ResourceExhausted,
             "JOURNAL",
             format!("{message}; nothing was done: check the disk of state_dir"),

@@ -45,7 +45,7 @@ impl Service {
     }
 
     /// What becomes of an answered request: a stream, or the refusal.
-    fn follow<R: access::Right>(
+    async fn follow<R: access::Right>(
         &self,
         peer: &Peer,
         environment: &EnvironmentHandle,
@@ -58,13 +58,11 @@ impl Service {
             Answer::Refused(refusal) => return Err(errors::refused(&refusal)),
             Answer::Done => return Err(errors::shutting_down()),
         };
-        let state = environment.state.borrow().clone();
-        let sha = state.open.get(&number).map(|deployment| deployment.sha);
-        let sha = sha.or(state.live.map(|live| live.sha));
+        let deployment = environment.deployment(number).await.map_err(errors::engine)?;
         let admitted = v1::Admitted {
             environment: environment.name.to_string(),
             deployment: number.0,
-            sha: sha.map(|sha| sha.to_string()).unwrap_or_default(),
+            sha: deployment.sha.to_string(),
             joined,
         };
         let after = Sequence::default();
@@ -97,7 +95,7 @@ impl AgentService for Service {
         } else {
             let answer = environment.deploy(asked, &message.confirm).await;
             let answer = answer.map_err(errors::engine)?;
-            self.follow::<access::Deploy>(&peer, environment, answer, message.wait())?
+            self.follow::<access::Deploy>(&peer, environment, answer, message.wait()).await?
         };
         let reply = |progress| v1::DeployResponse { progress: Some(progress) };
         Ok(Response::new(Box::pin(progress.map(move |item| item.map(reply)))))
@@ -118,7 +116,7 @@ impl AgentService for Service {
             progress::only(Item::Result(plan::rollback(environment, &asked)?))
         } else {
             let answer = environment.rollback(asked).await.map_err(errors::engine)?;
-            self.follow::<access::Rollback>(&peer, environment, answer, message.wait())?
+            self.follow::<access::Rollback>(&peer, environment, answer, message.wait()).await?
         };
         let reply = |progress| v1::RollbackResponse { progress: Some(progress) };
         Ok(Response::new(Box::pin(progress.map(move |item| item.map(reply)))))

@@ -125,7 +125,10 @@ struct Checkout(PathBuf);
 
 impl Drop for Checkout {
     fn drop(&mut self) {
-        tokio::spawn(remove(std::mem::take(&mut self.0)));
+        // At the agent's end there may be no runtime left; the next watch removes it then.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(remove(std::mem::take(&mut self.0)));
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::{sync::watch, time::timeout};
 use crate::source::Source;
 
 pub(crate) fn hub(source: &Source) -> Arc<LogHub> {
-    LogHub::new(source.shared(), watch::channel(None).1)
+    LogHub::new(source.shared(), watch::channel(Arc::default()).1)
 }
 
 pub(crate) fn follow() -> LogQuery {

@@ -1,22 +1,24 @@
 //! Many readers cost one upstream and one encoding; slow ones harm nobody.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use ripcord_agent::logs::limits::{LINGER, RING_BYTES};
+use ripcord_agent::logs::{
+    LogHub, LogQuery, Restart, Restarts,
+    limits::{LINGER, RING_BYTES},
+};
+use ripcord_core::DeploymentNumber;
 use tokio::{sync::watch, time::sleep};
 
 use crate::{
     client::{Client, follow, follow_new, hub},
     source::{Source, record},
 };
-use ripcord_agent::logs::LogHub;
-use ripcord_core::DeploymentNumber;
 
 fn long_line(n: i64) -> String {
     format!("{n:08} {}", "x".repeat(990))
 }
 
-async fn joined(hub: &std::sync::Arc<LogHub>, count: usize) -> Vec<Client> {
+async fn joined(hub: &Arc<LogHub>, count: usize) -> Vec<Client> {
     let mut clients: Vec<_> = (0..count).map(|_| Client::new(hub, follow_new())).collect();
     for client in &mut clients {
         client.join().await;
@@ -130,17 +132,33 @@ async fn nobody_listens_so_nothing_is_read_from_the_engine() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lines_carry_the_deployment_that_was_live_when_they_came() {
-    let source = Source::with_lines([record("web", 1, "old")]);
-    let (live, deployment) = watch::channel(Some(DeploymentNumber(7)));
-    let hub = LogHub::new(source.shared(), deployment);
+async fn every_deployment_is_marked_once_and_lines_carry_its_number() {
+    let source = Source::with_lines([record("web", 1, "old"), record("web", 20, "seven")]);
+    let mut restarts = Restarts::default();
+    restarts.add(restart(10, 7));
+    let (news, known) = watch::channel(Arc::new(restarts.clone()));
+    let hub = LogHub::new(source.shared(), known);
     let mut client = Client::new(&hub, follow());
-    client.take_lines(1).await;
-    source.write(record("web", 2, "seven"));
-    client.take_lines(2).await;
-    live.send_replace(Some(DeploymentNumber(8)));
-    source.write(record("web", 3, "eight"));
     client.take_lines(3).await;
-    let deployments: Vec<_> = client.lines.iter().map(|line| line.deployment).collect();
-    assert_eq!(deployments, [0, 7, 8], "0: which one was live before is not known");
+    restarts.add(restart(30, 8));
+    news.send_replace(Arc::new(restarts));
+    client.take_lines(4).await;
+    source.write(record("web", 40, "eight"));
+    client.take_lines(5).await;
+    let expected = [(0, "old"), (7, "deployment #7"), (7, "seven"), (8, "deployment #8")];
+    let shown = client.lines.iter().map(|line| (line.deployment, line.line.as_str()));
+    assert_eq!(shown.collect::<Vec<_>>(), [&expected[..], &[(8, "eight")]].concat());
+
+    let mut again = Client::new(&hub, LogQuery::default());
+    again.take_lines(5).await;
+    assert_eq!(again.lines, client.lines, "a log that is read again has the same marks");
+    let last = LogQuery { tail: Some(1), ..LogQuery::default() };
+    let mut tail = Client::new(&hub, last);
+    tail.take_lines(2).await;
+    assert_eq!(tail.lines, client.lines[3..], "a tail begins with whose lines it has");
+}
+
+fn restart(at: i64, number: u64) -> Restart {
+    let deployment = DeploymentNumber(number);
+    Restart { at, deployment, text: format!("deployment {deployment}") }
 }

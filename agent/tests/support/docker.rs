@@ -24,12 +24,14 @@ pub const LONG: Duration = Duration::from_secs(60);
 
 /// A compose project whose services run busybox.
 pub struct Project {
-    /// Folder of the compose file; `www` in it is mounted at `/www`.
+    /// Folder of the compose file.
     pub folder: PathBuf,
     /// Project name, image name, and prefix of container names.
     pub name: String,
     /// A free port of the loopback interface.
     pub port: u16,
+    /// What the services see as `/www`.
+    pub mounted: PathBuf,
     _temporary: TempDir,
 }
 
@@ -45,10 +47,11 @@ impl Project {
         let name = format!("ripcord-test-{}-{count}", std::process::id());
         let temporary = tempfile::tempdir().unwrap();
         let folder = temporary.path().join(&name);
-        fs::create_dir_all(folder.join("www")).unwrap();
+        let mounted = folder.join("www");
+        fs::create_dir_all(&mounted).unwrap();
         import_image(&name);
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Some(Self { folder, name, port, _temporary: temporary })
+        Some(Self { folder, name, port, mounted, _temporary: temporary })
     }
 
     /// A project with one running service `web`: these lines of YAML, beside image and volume.
@@ -68,9 +71,8 @@ impl Project {
     pub fn write_services(&self, services: &[(&str, &str)]) {
         let mut yaml = "version: \"3.7\"\nservices:\n".to_owned();
         for (name, lines) in services {
-            let www = self.folder.join("www");
             yaml += &format!("  {name}:\n    image: {}:1\n", self.name);
-            yaml += &format!("    volumes: [\"{}:/www\"]\n", www.display());
+            yaml += &format!("    volumes: [\"{}:/www\"]\n", self.mounted.display());
             for line in lines.lines().filter(|line| !line.trim().is_empty()) {
                 yaml += &format!("    {}\n", line.trim_end());
             }

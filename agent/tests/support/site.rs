@@ -67,14 +67,19 @@ impl Site {
 
     /// An environment on the clone, with this `verify` table.
     pub fn environment(&self, name: &str, verify: &str) -> String {
+        let runtime = "kind = \"process\"\nrun = [\"sleep\", \"100000\"]";
+        self.environment_of(name, runtime, &self.application, verify)
+    }
+
+    /// An environment on the clone with this `runtime` table, healthy when `url` answers.
+    pub fn environment_of(&self, name: &str, runtime: &str, url: &str, verify: &str) -> String {
         format!(
             r#"
 [environments.{name}]
 repository = "{live}"
-url = "{application}"
+url = "{url}"
 [environments.{name}.runtime]
-kind = "process"
-run = ["sleep", "100000"]
+{runtime}
 [environments.{name}.health]
 attempts = 2
 interval = "50ms"
@@ -82,7 +87,6 @@ interval = "50ms"
 {verify}
 "#,
             live = self.git.live.display(),
-            application = self.application,
         )
     }
 
@@ -130,7 +134,12 @@ allow = {{ "*" = ["status", "logs"] }}
 
 impl Agent {
     pub fn start(config: &Path) -> Self {
-        let mut process = Self::command(config).stderr(Stdio::piped()).spawn().unwrap();
+        Self::start_as(&mut Self::command(config))
+    }
+
+    /// Starts this command, and waits until it listens.
+    pub fn start_as(command: &mut Command) -> Self {
+        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(process.stderr.take().unwrap());
         let (told, lines) = mpsc::channel();
         std::thread::spawn(move || {

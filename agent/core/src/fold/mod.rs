@@ -2,10 +2,12 @@
 
 mod deployment;
 
+use std::collections::BTreeSet;
+
 use crate::{
     environment::{Environment, Hold, Quarantine, Stranded},
     event::{Entry, Event},
-    ids::{DeploymentNumber, Timestamp},
+    ids::{CommitSha, DeploymentNumber, Timestamp},
     lifecycle::{Deployment, Kind, Outcome, Phase, Placement},
     limits,
 };
@@ -179,8 +181,8 @@ impl Environment {
             return;
         }
         for left in [self.live, rollback.previous].into_iter().flatten() {
-            if left.sha != rollback.sha {
-                self.validated.retain(|placement| placement.sha != left.sha);
+            if left.sha != rollback.sha && self.was_validated(left.sha) {
+                self.withdrawn.insert(left.sha);
             }
         }
     }
@@ -195,6 +197,8 @@ impl Environment {
         self.validated.push(placement);
         let surplus = self.validated.len().saturating_sub(limits::ROLLBACK_TARGETS);
         self.validated.drain(..surplus);
+        let validated: BTreeSet<CommitSha> = self.validated.iter().map(|it| it.sha).collect();
+        self.withdrawn.retain(|sha| *sha != placement.sha && validated.contains(sha));
     }
 
     fn forget_oldest_quarantine(&mut self) {

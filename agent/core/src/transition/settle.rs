@@ -44,11 +44,18 @@ impl Draft<'_> {
         if queued.is_rollback() {
             return self.start_rollback(queued);
         }
+        self.unless_refused(queued, |draft| draft.enter(number, Phase::Preparing));
+    }
+
+    /// Goes on with a deployment that has touched nothing yet, unless it is not allowed any more.
+    pub(super) fn unless_refused(&mut self, deployment: &Deployment, next: impl FnOnce(&mut Self)) {
         let held = self.state.hold.as_ref();
         let held = held.map(|hold| Refusal::Held { by: hold.by.clone(), why: hold.reason.clone() });
-        match held.or_else(|| self.refused_meanwhile(queued)) {
-            Some(refusal) => self.end(number, Outcome::Refused, Some(refusal.to_string())),
-            None => self.enter(number, Phase::Preparing),
+        match held.or_else(|| self.refused_meanwhile(deployment)) {
+            Some(refusal) => {
+                self.end(deployment.number, Outcome::Refused, Some(refusal.to_string()));
+            }
+            None => next(self),
         }
     }
 

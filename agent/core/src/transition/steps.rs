@@ -29,7 +29,9 @@ impl Draft<'_> {
             ) => {
                 self.push(number, Event::Prepared { subject, author });
                 self.note_baseline(number, head);
-                self.go_on(&active, |draft| draft.prepared(&active, older_than_live));
+                self.go_on(&active, |draft| {
+                    draft.unless_refused(&active, |draft| draft.prepared(&active, older_than_live));
+                });
             }
             (Phase::Resetting, Ok(StepDone::Reset(report))) => {
                 self.push(number, Event::TreeReset(report));
@@ -101,9 +103,6 @@ impl Draft<'_> {
     fn prepared(&mut self, active: &Deployment, older_than_live: bool) {
         let number = active.number;
         let allowed = matches!(active.kind, Kind::Deploy { allow_older: true, .. });
-        if let Some(refusal) = self.refused_meanwhile(active) {
-            return self.end(number, Outcome::Refused, Some(refusal.to_string()));
-        }
         match self.state.live {
             Some(live) if older_than_live && !allowed => {
                 let refusal = Refusal::OlderThanLive { sha: active.sha, live: live.sha };

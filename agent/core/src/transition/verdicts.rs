@@ -45,16 +45,14 @@ impl Draft<'_> {
         if self.state.quarantined.contains_key(&on.sha) {
             self.push(None, Event::QuarantineLifted { sha: on.sha });
         }
-        match self.phase_of(on.deployment) {
-            Some((number, Phase::Gating)) => self.touch(number),
-            Some((_, Phase::Watching)) => self.validate(on),
+        let open = on.deployment.and_then(|number| self.state.open.get(&number)).cloned();
+        match open {
+            Some(gated) if gated.phase == Phase::Gating => {
+                self.unless_refused(&gated, |draft| draft.touch(gated.number));
+            }
+            Some(watched) if watched.phase == Phase::Watching => self.validate(on),
             Some(_) | None => self.remember_validated(on),
         }
-    }
-
-    fn phase_of(&self, number: Option<DeploymentNumber>) -> Option<(DeploymentNumber, Phase)> {
-        let deployment = self.state.open.get(&number?)?;
-        Some((deployment.number, deployment.phase))
     }
 
     /// Ends a healthy deployment as validated.

@@ -59,7 +59,7 @@ impl LogWriter {
 
     /// Writes a line of the supervisor's own.
     pub(super) async fn mark(&self, text: impl Into<String>) {
-        self.append(Origin::Marker, vec![format!("── {}", text.into())]).await;
+        self.append(Origin::Marker, vec![text.into()]).await;
     }
 
     /// Waits until everything so far can be read.
@@ -94,7 +94,7 @@ impl Writer {
     /// A full disk costs lines, never the process; how many is said as soon as there is room.
     fn append(&mut self, origin: Origin, lines: Vec<String>) {
         let count = lines.len() as u64;
-        let lost = (self.lost > 0).then(|| format!("── {} lines could not be written", self.lost));
+        let lost = (self.lost > 0).then(|| format!("{} lines could not be written", self.lost));
         let lost = lost.into_iter().map(|text| (Origin::Marker, text));
         let lines = lost.chain(lines.into_iter().map(|line| (origin, line)));
         match self.write(lines) {
@@ -208,7 +208,7 @@ impl Reading {
     }
 
     fn gap(&self) -> LogRecord {
-        let text = "── lines are missing here: the log was rotated before they could be read";
+        let text = "lines are missing here: the log was rotated before they could be read";
         self.record(Kept { time: self.last_time, origin: Origin::Marker, text: text.to_owned() })
     }
 }
