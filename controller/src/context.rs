@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use ripcord_core::EnvironmentName;
 use ripcord_proto::v1::StatusRequest;
-use serde_json::json;
 
 use crate::{
     cli::{Format, Global},
@@ -12,7 +11,7 @@ use crate::{
     exit::{self, Exit},
     failure::Failure,
     out,
-    render::duration,
+    render::{duration, json},
     target::Sources,
 };
 
@@ -88,14 +87,7 @@ impl Context {
     }
 
     fn json_failure(&self, failure: &Failure, exit: Exit) -> Result<(), Failure> {
-        out::json(&json!({
-            "schema": "ripcord/v1/error",
-            "command": self.command,
-            "outcome": if exit == Exit::Refused { "refused" } else { "error" },
-            "exit_code": exit.code(),
-            "error": failure.reason(),
-            "reason": failure.to_string(),
-        }))
+        out::json(&json::failure(Some(self.command), failure, exit))
     }
 }
 

@@ -15,6 +15,7 @@ mod report;
 mod revision;
 mod target;
 mod tell;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,9 @@ async fn main() -> ExitCode {
         out::complain("another TLS provider is installed already");
         return exit::Exit::Unexpected.into();
     }
-    let cli = cli::Cli::parse_from(cli::arguments(std::env::args_os()));
-    commands::run(cli).await.into()
+    let arguments = cli::arguments(std::env::args_os());
+    match cli::Cli::try_parse_from(&arguments) {
+        Ok(cli) => commands::run(cli).await.into(),
+        Err(error) => usage::tell(&error, &arguments).into(),
+    }
 }

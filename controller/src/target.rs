@@ -54,7 +54,9 @@ impl Sources {
 
     /// The agent and the certificates.
     pub(crate) fn target(&mut self) -> Result<Target, Failure> {
-        let complete = self.given.agent.is_some()
+        // A file that is named is read, and told when it is wrong, whatever else is given.
+        let complete = self.config.is_none()
+            && self.given.agent.is_some()
             && self.given.cert.is_some()
             && self.given.key.is_some()
             && self.given.ca.is_some();

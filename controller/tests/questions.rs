@@ -254,6 +254,33 @@ async fn the_projects_file_is_found_and_misspelt_keys_are_usage_errors() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_named_must_be_there_even_when_the_flags_say_everything() {
+    let stage = Stage::new();
+    let agent = Agent::start(&stage, vec![]).await;
+    agent.set_status(two_environments());
+    let missing = stage.folder.path().join("nowhere.toml");
+    let named = ["status", "--json", "--config", missing.to_str().unwrap()];
+    let wrong = said(stage.operator(agent.port, &named)).await;
+    assert_eq!((wrong.code, &wrong.json()["error"]), (2, &json!("USAGE")));
+    assert!(wrong.json()["reason"].as_str().unwrap().contains("nowhere.toml"), "{}", wrong.stdout);
+}
+
+#[tokio::test]
+async fn a_wrong_command_line_is_one_json_object_too_for_those_who_asked_for_json() {
+    let stage = Stage::new();
+    let wrong = said(stage.bare(&["deploy", "preprod", "--json", "--bogus"])).await;
+    let object = wrong.json();
+    assert_eq!((wrong.code, &object["schema"]), (2, &json!("ripcord/v1/result")));
+    assert_eq!((&object["outcome"], &object["exit_code"]), (&json!("error"), &json!(2)));
+    assert_eq!(object["reason"], "unexpected argument '--bogus' found");
+    assert!(wrong.stderr.contains("--bogus"), "people are told too: {}", wrong.stderr);
+    let unknown = said(stage.bare(&["--output", "json", "frob"])).await;
+    assert_eq!((unknown.code, &unknown.json()["command"]), (2, &Value::Null));
+    let people = said(stage.bare(&["deploy", "--bogus"])).await;
+    assert_eq!((people.code, people.stdout.as_str()), (2, ""));
+}
+
+#[tokio::test]
 async fn the_only_environment_is_meant_when_none_is_named() {
     let stage = Stage::new();
     let agent = Agent::start(&stage, vec![]).await;

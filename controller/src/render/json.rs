@@ -5,6 +5,19 @@ use ripcord_proto::v1;
 use serde_json::{Value, json};
 
 use super::phase_word;
+use crate::{exit::Exit, failure::Failure};
+
+/// Why a command that has no result of its own could not be done.
+pub(crate) fn failure(command: Option<&str>, failure: &Failure, exit: Exit) -> Value {
+    json!({
+        "schema": "ripcord/v1/error",
+        "command": command,
+        "outcome": if exit == Exit::Refused { "refused" } else { "error" },
+        "exit_code": exit.code(),
+        "error": failure.reason(),
+        "reason": failure.to_string(),
+    })
+}
 
 /// `status --json`.
 pub(crate) fn status(status: &v1::StatusResponse) -> Value {
