@@ -162,7 +162,8 @@ pub(super) struct SegmentReader {
     number: u64,
     file: Option<File>,
     pending: Vec<u8>,
-    skip_lines: u64,
+    /// Where to begin in the first file.
+    offset: u64,
 }
 
 /// What a reader found.
@@ -179,17 +180,20 @@ pub(super) enum Found {
 /// How much is read at once.
 const READ_BYTES: u64 = 256 * 1024;
 
+/// How much is looked at at once to find where the last lines begin.
+const TAIL_BYTES: u64 = 64 * 1024;
+
 impl SegmentReader {
     /// A reader that begins `tail` lines before the end, or at the oldest line that is kept.
     pub(super) fn open(folder: &Path, tail: Option<u64>) -> io::Result<Self> {
         let numbers = numbers(folder);
         let first = numbers.first().copied().unwrap_or(1);
-        let (number, skip_lines) = match tail {
+        let (number, offset) = match tail {
             None => (first, 0),
             Some(tail) => lines_before_end(folder, &numbers, tail)?.unwrap_or((first, 0)),
         };
         let folder = folder.to_owned();
-        Ok(Self { folder, number, file: None, pending: Vec::new(), skip_lines })
+        Ok(Self { folder, number, file: None, pending: Vec::new(), offset })
     }
 
     /// Goes on reading.
@@ -217,7 +221,10 @@ impl SegmentReader {
     fn read_file(&mut self) -> io::Result<Option<Vec<Kept>>> {
         if self.file.is_none() {
             self.file = match File::open(path_of(&self.folder, self.number)) {
-                Ok(file) => Some(file),
+                Ok(mut file) => {
+                    file.seek(SeekFrom::Start(std::mem::take(&mut self.offset)))?;
+                    Some(file)
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(error),
             };
@@ -228,26 +235,44 @@ impl SegmentReader {
         }
         let complete = self.pending.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let lines = self.pending[..complete].split_inclusive(|byte| *byte == b'\n');
-        let skipped = usize::try_from(self.skip_lines).unwrap_or(usize::MAX);
-        let skipped = skipped.min(lines.clone().count());
-        self.skip_lines -= skipped as u64;
-        let kept = lines.skip(skipped).filter_map(|line| Kept::parse(&line[..line.len() - 1]));
-        let kept = kept.collect();
+        let kept = lines.filter_map(|line| Kept::parse(&line[..line.len() - 1])).collect();
         self.pending.drain(..complete);
         Ok(Some(kept))
     }
 }
 
-/// In which file, and behind how many of its lines, the last `tail` lines begin.
+/// In which file, and how far into it, the last `tail` lines begin.
 fn lines_before_end(folder: &Path, numbers: &[u64], tail: u64) -> io::Result<Option<(u64, u64)>> {
     let mut wanted = tail;
     for number in numbers.iter().rev() {
-        let content = fs::read(path_of(folder, *number))?;
-        let lines = content.iter().filter(|byte| **byte == b'\n').count() as u64;
-        if lines >= wanted {
-            return Ok(Some((*number, lines - wanted)));
+        let (lines, offset) = last_lines(&path_of(folder, *number), wanted)?;
+        if lines == wanted {
+            return Ok(Some((*number, offset)));
         }
         wanted -= lines;
     }
     Ok(None)
+}
+
+/// How many of the last `wanted` lines a file has, and where they begin. Reads no more of it than
+/// these lines, and holds a small part: many readers may ask at once.
+fn last_lines(path: &Path, wanted: u64) -> io::Result<(u64, u64)> {
+    let mut file = File::open(path)?;
+    let mut end = file.seek(SeekFrom::End(0))?;
+    let mut chunk = Vec::new();
+    let mut lines = 0;
+    while end > 0 {
+        let start = end.saturating_sub(TAIL_BYTES);
+        file.seek(SeekFrom::Start(start))?;
+        chunk.clear();
+        (&file).take(end - start).read_to_end(&mut chunk)?;
+        for (at, _) in chunk.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n') {
+            if lines == wanted {
+                return Ok((lines, start + at as u64 + 1));
+            }
+            lines += 1;
+        }
+        end = start;
+    }
+    Ok((lines, 0))
 }
