@@ -59,11 +59,21 @@ pub fn settings_at(root: &Path) -> Settings {
     }
 }
 
+/// In memory where there is enough of it: nothing here is about disks, and they are slow at the
+/// thousands of small files.
+fn scratch() -> tempfile::TempDir {
+    const ENOUGH: u64 = 2 << 30;
+    let memory = Path::new("/dev/shm");
+    let free = rustix::fs::statvfs(memory).map_or(0, |found| found.f_bavail * found.f_frsize);
+    let in_memory = (free >= ENOUGH).then(|| tempfile::tempdir_in(memory).ok()).flatten();
+    in_memory.unwrap_or_else(|| tempfile::tempdir().unwrap())
+}
+
 impl Scene {
     /// An upstream with one commit, cloned to `site`: a copy of one that git made.
     pub fn new() -> Self {
         static FIRST: LazyLock<Scene> = LazyLock::new(Scene::made_by_git);
-        let dir = tempfile::tempdir().unwrap();
+        let dir = scratch();
         for folder in ["upstream.git", "work", "site"] {
             copy(&FIRST.dir.path().join(folder), &dir.path().join(folder));
         }
@@ -74,7 +84,7 @@ impl Scene {
     }
 
     fn made_by_git() -> Self {
-        let scene = Self { dir: tempfile::tempdir().unwrap() };
+        let scene = Self { dir: scratch() };
         let root = scene.dir.path();
         let init = ["init", "--quiet", "--template=", "--initial-branch=main"];
         git(root, &[&init[..], &["--bare", "upstream.git"]].concat());

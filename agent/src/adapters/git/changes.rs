@@ -3,13 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use git2::{Index, ObjectType, Repository, Tree, TreeEntry};
+use git2::{ObjectType, Repository, Tree, TreeEntry};
 use ripcord_core::{Failure, FailureKind};
 
-use super::{
-    compare,
-    errors::{OrFail, path_of},
-};
+use super::errors::{OrFail, path_of};
 
 /// A path that is not the same on two sides.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,21 +41,19 @@ pub(super) fn between(
     Ok(walk.found)
 }
 
-/// What a reset of `index`, on top of `head`, to `tree` has to write or delete.
-pub(super) fn of_reset(
-    repo: &Repository,
-    index: &Index,
+/// Adds the paths at which the index is not as in `head` to the changes from `head` to `tree`.
+pub(super) fn add_staged(
+    changes: &mut Vec<Change>,
+    staged: &[PathBuf],
     head: Option<&Tree<'_>>,
     tree: &Tree<'_>,
-) -> Result<Vec<Change>, Failure> {
-    let mut changes = between(repo, head, tree)?;
-    for path in compare::staged(repo, head, index)? {
-        let kind = |tree: &Tree<'_>| tree.get_path(&path).ok().and_then(|entry| entry.kind());
+) {
+    for path in staged {
+        let kind = |tree: &Tree<'_>| tree.get_path(path).ok().and_then(|entry| entry.kind());
         changes.push(Change::of(path.clone(), head.and_then(kind), kind(tree)));
     }
     changes.sort();
     changes.dedup_by(|one, other| one.path == other.path);
-    Ok(changes)
 }
 
 struct Walk<'r> {

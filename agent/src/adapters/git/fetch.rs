@@ -37,7 +37,7 @@ pub(super) fn fetch(site: &Site, repo: &Repository, reporter: &Reporter) -> Resu
     let shown = transport::display(&address);
     let login = Login::read(site.settings.credentials.as_ref())?;
     let session = Session::new(&site.settings, login, shown.clone());
-    let local_ref = format!("refs/remotes/{name}/{}", site.settings.branch);
+    let local_ref = site.tracking_ref();
     let refspec = format!("+{}:{local_ref}", site.remote_ref());
     let tip = Cell::new(None);
     let mut options = options(&session, reporter, &local_ref, &tip);

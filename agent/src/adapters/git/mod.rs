@@ -8,6 +8,7 @@ mod attributes;
 mod changes;
 mod clash;
 mod compare;
+mod durable;
 mod errors;
 mod export;
 mod fetch;

@@ -12,15 +12,20 @@ fn folder(environment: &EnvironmentName) -> String {
     format!("refs/ripcord/{environment}")
 }
 
-/// Keeps `sha` for the environment.
-pub(super) fn pin(site: &Site, repo: &Repository, sha: CommitSha) -> Result<(), Failure> {
+/// Keeps `sha` for the environment. Answers the name of the ref if it is a new one.
+pub(super) fn pin(
+    site: &Site,
+    repo: &Repository,
+    sha: CommitSha,
+) -> Result<Option<String>, Failure> {
     let name = format!("{}/{sha}", folder(&site.settings.environment));
     let target = oid(sha)?;
     if repo.refname_to_id(&name).is_ok_and(|present| present == target) {
-        return Ok(());
+        return Ok(None);
     }
     let pinned = repo.reference(&name, target, true, "ripcord: pin");
-    pinned.map(drop).or_fail(FailureKind::Repository, || format!("pin {sha} as {name}"))
+    pinned.or_fail(FailureKind::Repository, || format!("pin {sha} as {name}"))?;
+    Ok(Some(name))
 }
 
 /// Lets go of what is not among `keep`.

@@ -1,9 +1,12 @@
 //! Looks at everything that a reset would meet, without touching it. Done by `prepare`, to refuse
 //! early, and again by `reset`, which may run hours later or without a `prepare` before it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
-use git2::{Commit, Index, Repository};
+use git2::{Commit, Index, Repository, Tree};
 use ripcord_core::Failure;
 
 use super::{
@@ -62,7 +65,8 @@ impl Plan {
     }
 }
 
-/// Refuses what `plan` would refuse, without comparing all the files.
+/// Refuses what `plan` would refuse, without comparing all the files. What people staged is left
+/// to `plan`.
 pub(super) fn preflight(
     site: &Site,
     repo: &Repository,
@@ -73,7 +77,9 @@ pub(super) fn preflight(
         return plan(site, repo, commit, unfinished).map(drop);
     }
     let index = compare::index(repo)?;
-    let changes = changes(site, repo, commit, &index)?;
+    let (head, tree) = (site::head_tree(repo)?, site::tree_of(commit)?);
+    let changes = changes::between(repo, head.as_ref(), &tree)?;
+    refuse_unserved(site, repo, &index, &tree, &changes)?;
     let replaced = clash::replaced_by_folders(&site.root, &index);
     clash::find(&site.root, &index, to_write(&changes).chain(&replaced)).map(drop)
 }
@@ -95,9 +101,13 @@ pub(super) fn plan(
     if unfinished.is_some() {
         mistrust(&mut index)?;
     }
-    let changes = changes(site, repo, commit, &index)?;
-    let (mut modified, untracked) = locally_modified(site, repo, &index)?;
-    let tree = site::tree_of(commit)?;
+    let (head, tree) = (site::head_tree(repo)?, site::tree_of(commit)?);
+    let staged = compare::staged(repo, head.as_ref(), &index)?;
+    let mut changes = changes::between(repo, head.as_ref(), &tree)?;
+    changes::add_staged(&mut changes, &staged, head.as_ref(), &tree);
+    refuse_unserved(site, repo, &index, &tree, &changes)?;
+    let Comparison { differing, untracked } = compare::unstaged(repo)?;
+    let mut modified = locally_modified(site, repo, head.as_ref(), staged, differing)?;
     let back = modified.iter().filter(|path| tree.get_path(path).is_ok());
     let mut in_the_way = clash::find(&site.root, &index, to_write(&changes).chain(back))?;
     if let Some(interrupted) = interrupted {
@@ -107,40 +117,36 @@ pub(super) fn plan(
     Ok(Plan { changes, modified, in_the_way, untracked, after_a_crash: unfinished.is_some() })
 }
 
-/// What a reset to `commit` would write or delete. Refuses what it would write wrongly.
-fn changes(
-    site: &Site,
-    repo: &Repository,
-    commit: &Commit<'_>,
-    index: &Index,
-) -> Result<Vec<Change>, Failure> {
-    refuse_hidden(index)?;
-    let tree = site::tree_of(commit)?;
-    let changes = changes::of_reset(repo, index, site::head_tree(repo)?.as_ref(), &tree)?;
-    attributes::refuse_filters(site, repo, index, &tree, &changes)?;
-    Ok(changes)
-}
-
 fn to_write(changes: &[Change]) -> impl Iterator<Item = &PathBuf> {
     changes.iter().filter(|change| change.to_file).map(|change| &change.path)
 }
 
-/// Staged or not, and how many untracked files there are.
+/// Files that people changed, whether they staged it or not.
 fn locally_modified(
     site: &Site,
     repo: &Repository,
+    head: Option<&Tree<'_>>,
+    staged: Vec<PathBuf>,
+    unstaged: Vec<PathBuf>,
+) -> Result<Vec<PathBuf>, Failure> {
+    let paths: BTreeSet<_> = staged.into_iter().chain(unstaged).collect();
+    let paths = paths.into_iter().collect();
+    match head {
+        Some(head) => export::unlike_checkout(site, repo, head, paths),
+        None => Ok(paths),
+    }
+}
+
+/// Refuses what libgit2 would write wrongly, or not look at.
+fn refuse_unserved(
+    site: &Site,
+    repo: &Repository,
     index: &Index,
-) -> Result<(Vec<PathBuf>, u64), Failure> {
-    let head = site::head_tree(repo)?;
-    let Comparison { mut differing, untracked } = compare::unstaged(repo)?;
-    differing.extend(compare::staged(repo, head.as_ref(), index)?);
-    differing.sort();
-    differing.dedup();
-    let modified = match head {
-        Some(head) => export::unlike_checkout(site, repo, &head, differing)?,
-        None => differing,
-    };
-    Ok((modified, untracked))
+    tree: &Tree<'_>,
+    changes: &[Change],
+) -> Result<(), Failure> {
+    refuse_hidden(index)?;
+    attributes::refuse_filters(site, repo, index, tree, changes)
 }
 
 /// Files that git was told not to look at would be overwritten, or left, without a word.

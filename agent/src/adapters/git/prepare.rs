@@ -6,6 +6,7 @@ use git2::{Commit, Oid, Repository};
 use ripcord_core::{CommitSha, Failure, FailureKind};
 
 use super::{
+    durable::Before,
     errors::{OrFail, oid},
     fetch::fetch,
     lock,
@@ -28,13 +29,18 @@ pub(super) fn prepare(
     let fetching = Marker::of(site, Work::Fetch);
     lock::clear_refs(site, fetching.unfinished()?.as_ref())?;
     let fetching = fetching.begin(None, sha, None)?;
+    let kept = || format!("keep what is fetched into {}", site.common_dir.display());
+    let before = Before::of(site).or_fail(FailureKind::Repository, kept)?;
+    let known = repo.refname_to_id(&site.tracking_ref()).ok();
     let tip = fetch(site, &repo, reporter)?;
     let commit = reachable(site, &repo, sha, tip)?;
     plan::preflight(site, &repo, &commit, unfinished.as_ref())?;
     let head = site::head(&repo)?;
+    let mut refs = BTreeSet::from_iter((known != Some(tip)).then(|| site.tracking_ref()));
     for pinned in [Some(sha), head].into_iter().flatten() {
-        pins::pin(site, &repo, pinned)?;
+        refs.extend(pins::pin(site, &repo, pinned)?);
     }
+    before.sync_since(&refs).or_fail(FailureKind::Repository, kept)?;
     let older_than_live = live.is_some_and(|live| is_ancestor(&repo, sha, live));
     fetching.finish();
     Ok(PreparedCommit {

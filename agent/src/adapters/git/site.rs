@@ -54,6 +54,11 @@ impl Site {
         format!("refs/heads/{}", self.settings.branch)
     }
 
+    /// `refs/remotes/origin/main` and the like: where it is kept here.
+    pub(super) fn tracking_ref(&self) -> String {
+        format!("refs/remotes/{}/{}", self.settings.remote, self.settings.branch)
+    }
+
     /// "branch main of origin", as messages call it.
     pub(super) fn branch_text(&self) -> String {
         format!("branch {} of {}", self.settings.branch, self.settings.remote)

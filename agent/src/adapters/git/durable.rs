@@ -1,0 +1,56 @@
+//! Makes fetched objects and refs survive a power cut. libgit2 leaves that to the kernel, which may
+//! keep a new ref as an empty file: every later fetch would fail at it.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{compare::is_absence, site::Site};
+
+/// What was there before a fetch.
+#[derive(Debug)]
+pub(super) struct Before {
+    common_dir: PathBuf,
+    packs: BTreeSet<PathBuf>,
+}
+
+impl Before {
+    pub(super) fn of(site: &Site) -> io::Result<Self> {
+        let common_dir = site.common_dir.clone();
+        Ok(Self { packs: packs(&common_dir)?, common_dir })
+    }
+
+    /// Waits until the packs that came since, and `refs`, are on the disk. Objects first: a ref
+    /// without its commit is worse than none.
+    pub(super) fn sync_since(&self, refs: &BTreeSet<String>) -> io::Result<()> {
+        let packs = packs(&self.common_dir)?;
+        let new: Vec<_> = packs.difference(&self.packs).cloned().collect();
+        sync(&new)?;
+        let refs: Vec<_> = refs.iter().map(|name| self.common_dir.join(name)).collect();
+        sync(&refs)
+    }
+}
+
+fn packs(common_dir: &Path) -> io::Result<BTreeSet<PathBuf>> {
+    let folder = fs::read_dir(common_dir.join("objects").join("pack"));
+    match folder {
+        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.path())).collect(),
+        Err(error) if is_absence(&error) => Ok(BTreeSet::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Files that git packed away in the meantime are its own care.
+fn sync(files: &[PathBuf]) -> io::Result<()> {
+    let folders: BTreeSet<_> = files.iter().filter_map(|file| file.parent()).collect();
+    for place in files.iter().map(PathBuf::as_path).chain(folders) {
+        match File::open(place).and_then(|file| file.sync_all()) {
+            Err(error) if !is_absence(&error) => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
