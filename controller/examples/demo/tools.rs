@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsStr,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -25,6 +26,9 @@ impl Tools {
         if folder.ends_with("release") {
             build.arg("--release");
         }
+        for (name, _) in env::vars_os().filter(|(name, _)| is_about_the_demo(name)) {
+            build.env_remove(name);
+        }
         let status = build.status().context("cargo could not be started")?;
         ensure!(status.success(), "the build failed; its messages are above");
         Ok(Self { controller: folder.join("ripcord"), agent: folder.join("ripcord-agent") })
@@ -37,4 +41,11 @@ impl Tools {
         ensure!(made.status.success(), "`ripcord certs dev` failed: {said}");
         Ok(())
     }
+}
+
+/// What `cargo run` tells the demo of its own package. Build scripts that look at these variables
+/// (ring's does) would otherwise run again in the build below, and once more at the next demo.
+fn is_about_the_demo(variable: &OsStr) -> bool {
+    let name = variable.to_string_lossy();
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
