@@ -118,10 +118,14 @@ impl Environment {
         self.validated.last().copied()
     }
 
+    /// Whether the commit earned a good verdict here, as far back as that is remembered.
+    pub(crate) fn has_earned_validation(&self, sha: CommitSha) -> bool {
+        self.validated.iter().any(|placement| placement.sha == sha)
+    }
+
     /// Whether the commit earned a good verdict here, and was not left since.
     pub(crate) fn was_validated(&self, sha: CommitSha) -> bool {
-        let earned = self.validated.iter().any(|placement| placement.sha == sha);
-        earned && !self.withdrawn.contains(&sha)
+        self.has_earned_validation(sha) && !self.withdrawn.contains(&sha)
     }
 
     /// The commits that a rollback may need, now or later: they stay pinned.

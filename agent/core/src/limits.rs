@@ -12,9 +12,9 @@ pub const REQUEST_ID_BYTES: usize = 128;
 /// Longest reason that a person gives for an action, in characters.
 pub const REASON_CHARS: usize = 500;
 
-/// How many validated placements are remembered as rollback targets: the newest, the two older
-/// ones that a failing rollback may try, and room for quarantined ones between them.
-pub const ROLLBACK_TARGETS: usize = 8;
+/// How many validated placements are remembered: as rollback targets, and to know a validated
+/// commit again when somebody goes back to it. Some kilobytes of state.
+pub const ROLLBACK_TARGETS: usize = 64;
 
 /// How many older targets a failing rollback tries before it is stranded.
 pub const OLDER_TARGETS_TRIED: usize = 2;

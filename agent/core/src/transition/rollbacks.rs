@@ -31,11 +31,11 @@ impl Draft<'_> {
 
     pub(super) fn rollback_went_live(&mut self, rollback: &Deployment) {
         let number = rollback.number;
-        if self.state.was_validated(rollback.sha) && rollback.condemned.is_none() {
+        if self.state.has_earned_validation(rollback.sha) && rollback.condemned.is_none() {
             self.push(number, Event::Validated);
             self.end(number, Outcome::Validated, None);
         } else {
-            let note = "not validated: this is what ran before".to_owned();
+            let note = "it runs again; it is not validated".to_owned();
             self.end(number, Outcome::Live, Some(note));
         }
         for undone in self.undone_by(number) {
@@ -48,7 +48,7 @@ impl Draft<'_> {
 
     /// Going back to what runs touches nothing.
     pub(super) fn end_where_it_is(&mut self, rollback: &Deployment) {
-        let validated = self.state.was_validated(rollback.sha);
+        let validated = self.state.has_earned_validation(rollback.sha);
         let outcome = if validated { Outcome::Validated } else { Outcome::Live };
         self.end(rollback.number, outcome, Some(format!("{} runs already", rollback.sha.short())));
         self.hold_after(rollback);
@@ -80,13 +80,13 @@ impl Draft<'_> {
         true
     }
 
-    pub(super) fn rollback_failed(&mut self, rollback: &Deployment) {
+    pub(super) fn rollback_failed(&mut self, rollback: &Deployment, why: &str) {
         let number = rollback.number;
         if self.retarget(rollback) {
             return;
         }
         for undone in self.undone_by(number) {
-            let note = format!("rollback {number} failed");
+            let note = format!("rollback {number} failed: {why}");
             self.end(undone.number, Outcome::Stranded, Some(note));
         }
         self.end(number, Outcome::Stranded, None);
