@@ -140,6 +140,11 @@ impl Adapter {
         let reset = self.repository.reset(DeploymentNumber(1), sha(commit), &reporter);
         self.runtime.block_on(reset).unwrap();
     }
+
+    /// What happens after deployments: only a few pins stay.
+    fn unpin(&self) {
+        self.runtime.block_on(self.repository.unpin_except(&[])).unwrap();
+    }
 }
 
 fn sha(commit: Oid) -> CommitSha {
@@ -165,7 +170,11 @@ fn reset_by_hand(repo: &Repository, commit: Oid) {
 fn deploy_adapter(bencher: Bencher, size: Size) {
     let scene = Scene::new(size);
     let adapter = scene.adapter();
-    bencher.with_inputs(|| scene.push_next()).bench_local_values(|commit| {
+    let next = || {
+        adapter.unpin();
+        scene.push_next()
+    };
+    bencher.with_inputs(next).bench_local_values(|commit| {
         adapter.prepare(commit);
         adapter.reset(commit);
     });
@@ -196,7 +205,10 @@ fn deploy_git_program(bencher: Bencher, size: Size) {
 fn prepare(bencher: Bencher, size: Size) {
     let scene = Scene::new(size);
     let adapter = scene.adapter();
-    let next = || scene.push_next();
+    let next = || {
+        adapter.unpin();
+        scene.push_next()
+    };
     bencher.with_inputs(next).bench_local_values(|commit| adapter.prepare(commit));
 }
 
@@ -205,6 +217,7 @@ fn reset(bencher: Bencher, size: Size) {
     let scene = Scene::new(size);
     let adapter = scene.adapter();
     let prepared = || {
+        adapter.unpin();
         let commit = scene.push_next();
         adapter.prepare(commit);
         commit

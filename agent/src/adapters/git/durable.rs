@@ -6,6 +6,7 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
+    thread,
 };
 
 use super::{compare::is_absence, site::Site};
@@ -23,14 +24,13 @@ impl Before {
         Ok(Self { packs: packs(&common_dir)?, common_dir })
     }
 
-    /// Waits until the packs that came since, and `refs`, are on the disk. Objects first: a ref
-    /// without its commit is worse than none.
+    /// Waits until the packs that came since, and `refs`, are on the disk.
     pub(super) fn sync_since(&self, refs: &BTreeSet<String>) -> io::Result<()> {
         let packs = packs(&self.common_dir)?;
-        let new: Vec<_> = packs.difference(&self.packs).cloned().collect();
-        sync(&new)?;
-        let refs: Vec<_> = refs.iter().map(|name| self.common_dir.join(name)).collect();
-        sync(&refs)
+        let packs = packs.difference(&self.packs).cloned();
+        let files: Vec<_> =
+            packs.chain(refs.iter().map(|name| self.common_dir.join(name))).collect();
+        sync(&files)
     }
 }
 
@@ -43,14 +43,21 @@ fn packs(common_dir: &Path) -> io::Result<BTreeSet<PathBuf>> {
     }
 }
 
-/// Files that git packed away in the meantime are its own care.
+/// All at once: a file system writes its journal once for all who wait for it.
 fn sync(files: &[PathBuf]) -> io::Result<()> {
     let folders: BTreeSet<_> = files.iter().filter_map(|file| file.parent()).collect();
-    for place in files.iter().map(PathBuf::as_path).chain(folders) {
-        match File::open(place).and_then(|file| file.sync_all()) {
-            Err(error) if !is_absence(&error) => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
+    let places = files.iter().map(PathBuf::as_path).chain(folders);
+    thread::scope(|scope| {
+        let waiting: Vec<_> = places.map(|place| scope.spawn(|| sync_one(place))).collect();
+        let broke_off = |_| Err(io::Error::other("a thread broke off"));
+        waiting.into_iter().try_for_each(|one| one.join().unwrap_or_else(broke_off))
+    })
+}
+
+/// Files that git packed away in the meantime are its own care.
+fn sync_one(place: &Path) -> io::Result<()> {
+    match File::open(place).and_then(|file| file.sync_all()) {
+        Err(error) if is_absence(&error) => Ok(()),
+        synced => synced,
     }
-    Ok(())
 }
