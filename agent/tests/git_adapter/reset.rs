@@ -243,3 +243,22 @@ fn disk(folder: &Path) -> Vec<String> {
     let output = Command::new("sh").args(["-c", list]).current_dir(folder).output().unwrap();
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
+
+#[tokio::test]
+async fn a_program_that_runs_just_now_is_replaced() {
+    let scene = Scene::new();
+    scene.write("tool", fs::read("/bin/sleep").unwrap());
+    scene.executable("tool", true);
+    let old = scene.commit("a program");
+    scene.write("tool", "#!/bin/sh\n");
+    let new = scene.commit("another");
+    deploy(&scene, 1, old).await;
+    let mut running = Command::new(scene.site().join("tool")).arg("60").spawn().unwrap();
+    let report = deploy(&scene, 2, new).await;
+    let alive = running.try_wait().unwrap().is_none();
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert!(alive, "it goes on with the old file");
+    assert_eq!(report.changed, 1);
+    scene.assert_exact(new);
+}

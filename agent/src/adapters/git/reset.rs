@@ -63,8 +63,8 @@ fn saved_before(unfinished: Option<Claim>, deployment: DeploymentNumber) -> Opti
 }
 
 /// Removes untracked files that were saved, and empty folders, where files of the commit come:
-/// libgit2 would stop at an empty folder. It also writes over files in place, which takes thrice
-/// as long as new ones (ext4 flushes them), and is refused for programs that run just now: as git
+/// libgit2 would stop at an empty folder. It also writes over files in place, which was slower than
+/// making new ones when measured on ext4, and is refused for programs that run just now: as git
 /// does, the old ones go first.
 fn make_way(site: &Site, plan: &Plan) -> Result<(), Failure> {
     let in_the_way = &plan.in_the_way;
