@@ -11,8 +11,8 @@ mod support {
 
 use std::{fs, time::Duration};
 
-use ripcord_proto::v1::{Outcome, WaitFor, progress::Item};
-use support::site::{Site, deploy, request, status, watch};
+use ripcord_proto::v1::{self, Outcome, WaitFor, progress::Item};
+use support::site::{Site, deploy, reason, request, rollback, status, watch};
 
 /// So many files that a reset takes long enough to be hit.
 const FILES: usize = 5_000;
@@ -158,4 +158,24 @@ async fn two_agents_cannot_share_a_state_folder() {
     let said = String::from_utf8_lossy(&second.stderr);
     assert_eq!(second.status.code(), Some(1));
     assert!(said.contains("another agent uses the state folder"), "{said}");
+}
+
+#[tokio::test]
+async fn a_rollback_without_its_repository_is_refused_and_strands_nothing() {
+    let site = Site::new().await;
+    let lab = site.lab();
+    let agent = site.start(&lab);
+    let sha = site.git.pushed("one");
+    deploy(&mut site.client(&agent), request("lab", &sha)).await;
+    assert!(agent.terminate().success());
+    fs::rename(&site.git.live, site.folder.path().join("gone")).unwrap();
+    let agent = site.start(&lab);
+    let mut client = site.client(&agent);
+    for dry_run in [true, false] {
+        let environment = "lab".to_owned();
+        let back = v1::RollbackRequest { environment, dry_run, ..Default::default() };
+        let refused = rollback(&mut client, back).await.error.unwrap();
+        assert_eq!(reason(&refused), "UNAVAILABLE_FEATURE", "{refused:?}");
+    }
+    assert_eq!(status(&mut client, "lab").await.stranded, "");
 }

@@ -123,6 +123,12 @@ fn made_by<'e>(environment: &'e Environment, id: Option<&RequestId>) -> Option<&
     environment.open.values().find(|deployment| deployment.request_id.as_ref() == Some(id))
 }
 
+/// Whether a deployment brings the word that the environment asks for, byte for byte.
+#[must_use]
+pub fn refuse_unconfirmed(expected: Option<&str>, given: &str) -> Option<Refusal> {
+    expected.filter(|word| *word != given).map(|_| Refusal::Confirmation)
+}
+
 /// What becomes of a request to deploy.
 #[must_use]
 pub fn admit_deploy(environment: &Environment, request: &DeployRequest) -> Admission {

@@ -238,7 +238,8 @@ fn about(config: &EnvironmentConfig, absent: Option<String>) -> About {
     About {
         title: config.title.clone(),
         url: config.url.as_ref().map(ToString::to_string),
-        unavailable: config.unavailable().or(absent),
+        unavailable: config.unavailable().or_else(|| absent.clone()),
+        absent,
         confirm: config.confirm.clone(),
         steps: steps(config),
     }

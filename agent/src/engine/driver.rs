@@ -281,7 +281,7 @@ impl Driver {
             }
         };
         if !decision.entries.is_empty() {
-            self.log(&decision.entries);
+            let entries = decision.entries.clone();
             let batch = Batch {
                 environment: self.name.clone(),
                 at: now,
@@ -290,6 +290,7 @@ impl Driver {
                 changed: decision.changed,
             };
             self.journal.append(batch).await?;
+            self.log(&entries);
             self.state = Arc::new(decision.environment);
             self.published.send_replace(self.state.clone());
         }

@@ -68,6 +68,8 @@ pub struct About {
     pub url: Option<String>,
     /// Why every deployment is refused, whatever is asked.
     pub unavailable: Option<String>,
+    /// Why its repository cannot be used, so that nothing can be rolled back either.
+    pub absent: Option<String>,
     /// The word that a deployment must confirm, byte for byte.
     pub confirm: Option<String>,
     /// What a deployment does, step by step, for `--dry-run`.
@@ -161,11 +163,15 @@ impl EnvironmentHandle {
     /// What the configuration says against a deployment, before the state is asked.
     #[must_use]
     pub fn door(&self, confirm: &str) -> Option<Refusal> {
-        if let Some(what) = &self.about.unavailable {
-            return Some(Refusal::Unavailable { what: what.clone() });
-        }
+        let missing = self.about.unavailable.clone().map(|what| Refusal::Unavailable { what });
         let expected = self.about.confirm.as_deref();
-        expected.filter(|word| *word != confirm).map(|_| Refusal::Confirmation)
+        missing.or_else(|| admission::refuse_unconfirmed(expected, confirm))
+    }
+
+    /// What the configuration says against a rollback: only that there are no files to go back to.
+    #[must_use]
+    pub fn door_back(&self) -> Option<Refusal> {
+        self.about.absent.clone().map(|what| Refusal::Unavailable { what })
     }
 
     /// Finds where a rollback leads; `None` is the rollback point.
@@ -202,7 +208,10 @@ impl EnvironmentHandle {
         request: ripcord_core::RollbackRequest,
     ) -> Result<Answer, EngineError> {
         let Some(made) = self.made_by(request.request_id.as_ref()).await? else {
-            return self.ask(Asked::Decide(Input::Rollback(request))).await;
+            return match self.door_back() {
+                Some(refusal) => self.refuse(None, request.by, refusal).await,
+                None => self.ask(Asked::Decide(Input::Rollback(request))).await,
+            };
         };
         match admission::repeats(&made, None) {
             Ok(number) => Ok(Answer::Joined(number)),

@@ -30,6 +30,9 @@ pub(super) fn rollback(
     request: &RollbackRequest,
 ) -> Result<v1::Result, Status> {
     let state = environment.state.borrow().clone();
+    if let Some(refusal) = environment.door_back() {
+        return Err(errors::refused(&refusal));
+    }
     let (admission, target) =
         admission::admit_rollback(&state, request).map_err(|refusal| errors::refused(&refusal))?;
     let mut plan = admitted(admission, "rollback")?;
