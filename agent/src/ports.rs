@@ -1,11 +1,11 @@
 //! What the engine needs of the outside world, as traits. Adapters implement them; nothing here acts.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use ripcord_core::{
-    CommitSha, DeploymentNumber, Event, Failure, VerdictReport, effect::TreeReport,
+    CommitSha, DeploymentNumber, Event, Failure, Pace, VerdictReport, effect::TreeReport,
 };
 use tokio::sync::mpsc;
 
@@ -124,15 +124,31 @@ pub struct Sample {
 /// A source of verdicts.
 #[async_trait]
 pub trait Verifier: Send + Sync {
-    /// Finds the verdict on `sha`, and sends what it learns on the way to `reports`; the last one is
-    /// final. Returns early when nobody listens any more.
+    /// Finds the verdict that `question` asks for, and sends what it learns on the way to `reports`.
+    /// Returns when it knows that nothing more will come, and when nobody listens any more.
     async fn watch(
         &self,
-        deployment: DeploymentNumber,
-        sha: CommitSha,
+        question: Question,
         reporter: &Reporter,
         reports: mpsc::Sender<VerdictReport>,
     );
+
+    /// Looks at `sha` now instead of at the next turn, because somebody says that there is news.
+    /// Answers whether there is anything to look at again: commands run once.
+    fn look_now(&self, sha: CommitSha) -> bool;
+}
+
+/// What a source of verdicts is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question {
+    /// For which deployment.
+    pub deployment: DeploymentNumber,
+    /// On which commit.
+    pub sha: CommitSha,
+    /// How long the verdict has been awaited already.
+    pub awaited: Duration,
+    /// How soon it is wanted.
+    pub pace: Pace,
 }
 
 /// The operator's own commands around a restart.

@@ -57,7 +57,7 @@ fn the_example_that_is_shipped_parses_into_what_it_says() {
     assert_eq!(config.access.len(), 3);
     assert_eq!(config.access[1].allow[&EnvironmentSelector::All].len(), RightName::ALL.len());
     assert!(config.notify[0].events[&EnvironmentSelector::All].contains(&NotifyEvent::CiFailures));
-    assert_eq!(config.github.as_ref().unwrap().api(), "https://api.github.com/");
+    assert_eq!(config.github.as_ref().unwrap().api.as_str(), "https://api.github.com/");
 
     let preprod = &config.environments[&"preprod".parse().unwrap()];
     let credentials = preprod.repository.as_ref().unwrap().credentials.as_ref();
@@ -143,6 +143,10 @@ fn keys_that_contradict_each_other_are_refused_with_their_lines() {
         refused("[environments.lab.verify]\nwhen = \"after\""),
         refused("[environments.lab.verify]\nsource = \"command\""),
         refused("[environments.lab.verify]\nsource = \"github\"\nworkflows = [\"ci.yml\"]"),
+        refused("[github]\nrepository = \"o/r\""),
+        refused(
+            "[github]\nrepository = \"o/r\"\ntoken_file = \"/t\"\napp = { id = 1, installation = 2, key_file = \"/k\" }",
+        ),
         refused("[environments.lab.promote]\nrun = [\"./promote\"]"),
         refused("[environments.lab.backup]\npaths = []\ndir = \"backups\""),
         refused("[[access]]\nidentity = \"spiffe://lab/op/a\"\nallow = { lap = [\"deploy\"] }"),
@@ -260,6 +264,7 @@ fn every_key_that_may_be_written_is_in_the_reference() {
         ("`[[access]]`", "[[access]]"),
         ("`[[notify]]`", "[[notify]]"),
         ("`[github]`", "[github]"),
+        ("`[github.app]`", "[github.app]"),
         ("`[environments.NAME]`", "[environments.x]"),
         ("`[environments.NAME.runtime]`", "[environments.x.runtime]"),
         ("`[environments.NAME.health]`", "[environments.lab.health]"),

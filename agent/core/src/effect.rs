@@ -87,4 +87,15 @@ pub struct Watch {
     pub sha: CommitSha,
     /// When watching began.
     pub since: Timestamp,
+    /// How soon an answer is wanted.
+    pub pace: Pace,
+}
+
+/// How soon a verdict is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Somebody waits for it.
+    Prompt,
+    /// The deployment has ended; a re-run may change the verdict.
+    Late,
 }

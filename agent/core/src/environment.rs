@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    effect::{Effect, Step, Watch},
+    effect::{Effect, Pace, Step, Watch},
     ids::{CommitSha, DeploymentNumber, Identity, Timestamp},
     lifecycle::{Deployment, Outcome, Phase, Placement},
     policy::Policy,
@@ -157,6 +157,7 @@ impl Environment {
     pub fn watches(&self) -> impl Iterator<Item = Watch> + '_ {
         self.open.values().filter_map(|deployment| {
             let since = deployment.watching_since?;
+            let pace = Pace::Prompt;
             let awaited = match deployment.phase {
                 Phase::Watching | Phase::Gating => deployment.condemned.is_none(),
                 Phase::Ended => deployment.outcome == Some(Outcome::Superseded),
@@ -167,7 +168,8 @@ impl Environment {
                 | Phase::Probing
                 | Phase::RollingBack => false,
             };
-            let watch = Watch { deployment: deployment.number, sha: deployment.sha, since };
+            let (deployment, sha) = (deployment.number, deployment.sha);
+            let watch = Watch { deployment, sha, since, pace };
             awaited.then_some(watch)
         })
     }

@@ -23,7 +23,7 @@ pub mod verdict;
 mod watch_clock;
 
 pub use admission::{Admission, Refusal};
-pub use effect::{Effect, Step, StepDone, Watch};
+pub use effect::{Effect, Pace, Step, StepDone, Watch};
 pub use environment::{Environment, Hold, Quarantine, Stranded};
 pub use event::{Entry, Event};
 pub use failure::{Failure, FailureKind};

@@ -37,6 +37,9 @@ pub struct Policy {
     pub on_deadline: OnDeadline,
     /// Milliseconds that a cancelled verdict waits for a newer deployment.
     pub cancelled_grace_ms: u64,
+    /// Whether the source of verdicts may change its mind after a deployment has ended: people run
+    /// a failed CI job again, commands run once.
+    pub late_verdicts: bool,
     /// Whether a rollback by a person holds the environment afterwards.
     pub hold_after_manual_rollback: bool,
 }
@@ -50,6 +53,7 @@ impl Default for Policy {
             deadline_ms: 60 * 60 * 1000,
             on_deadline: OnDeadline::Rollback,
             cancelled_grace_ms: 60 * 1000,
+            late_verdicts: false,
             hold_after_manual_rollback: false,
         }
     }

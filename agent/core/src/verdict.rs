@@ -47,12 +47,15 @@ pub struct VerdictReport {
     /// What failed, as `job › step`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub jobs: Vec<String>,
+    /// Why the source cannot be asked, or what it lacks; for `unknown` and `no_run`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 impl VerdictReport {
     /// A bare verdict.
     #[must_use]
     pub fn of(value: Verdict) -> Self {
-        Self { value, url: None, jobs: Vec::new() }
+        Self { value, ..Self::default() }
     }
 }

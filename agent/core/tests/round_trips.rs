@@ -28,7 +28,12 @@ fn verdict() -> impl Strategy<Value = VerdictReport> {
     let value = prop::sample::select(vec![Verdict::Unknown, Verdict::NoRun, Verdict::Failure]);
     let (url, jobs) =
         (prop::option::of(any::<String>()), prop::collection::vec(any::<String>(), 0..3));
-    (value, url, jobs).prop_map(|(value, url, jobs)| VerdictReport { value, url, jobs })
+    (value, url, jobs).prop_map(|(value, url, jobs)| VerdictReport {
+        value,
+        url,
+        jobs,
+        detail: None,
+    })
 }
 
 fn tree() -> impl Strategy<Value = TreeReport> {

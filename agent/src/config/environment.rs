@@ -56,6 +56,7 @@ impl EnvironmentConfig {
             notice_after_ms: millis(self.verify.notice_after),
             deadline_ms: millis(self.verify.deadline),
             on_deadline: self.verify.on_deadline,
+            late_verdicts: matches!(self.verify.source, VerdictSource::Github(_)),
             hold_after_manual_rollback: self.hold_after_manual_rollback,
             ..Policy::default()
         }

@@ -10,6 +10,7 @@ use rustix::fs::{Access, access};
 
 use super::{
     environment::{EnvironmentConfig, GitCredentials},
+    github::GithubAuth,
     model::Config,
     runtime::RuntimeConfig,
     value::SecretFile,
@@ -49,7 +50,10 @@ impl Config {
         problems.extend(self.extra_ca.as_deref().and_then(|ca| unreadable("extra_ca", ca)));
         problems.extend(unwritable("state_dir", &self.state_dir));
         if let Some(github) = &self.github {
-            problems.extend(no_secret("github.token_file", &github.token_file));
+            problems.extend(match &github.auth {
+                GithubAuth::Token(file) => no_secret("github.token_file", file),
+                GithubAuth::App(app) => no_secret("github.app.key_file", &app.key_file),
+            });
         }
         for sink in &self.notify {
             problems.extend(no_secret("notify.url_file", &sink.url_file));

@@ -8,6 +8,7 @@ mod document;
 mod environment;
 mod error;
 mod files;
+mod github;
 mod interpret;
 mod model;
 mod raw;
@@ -22,9 +23,9 @@ pub use environment::{
 };
 pub use error::{ConfigError, Fault};
 pub use files::Problem;
+pub use github::{GithubApp, GithubAuth, GithubConfig, Repository};
 pub use model::{
-    AccessRule, Config, GithubConfig, Locale, NotifyConfig, NotifyEvent, NotifyKind, Repository,
-    RightName, TlsConfig,
+    AccessRule, Config, Locale, NotifyConfig, NotifyEvent, NotifyKind, RightName, TlsConfig,
 };
 pub use report::render_check;
 pub use runtime::{ComposeAction, ComposeRuntime, ContainerRuntime, ProcessRuntime, RuntimeConfig};

@@ -8,13 +8,13 @@ use std::{
 
 use ripcord_core::EnvironmentName;
 use serde::Deserialize;
-use url::Url;
 
 use super::{
     document,
     environment::EnvironmentConfig,
     error::ConfigError,
-    value::{EnvironmentSelector, HttpUrl, IdentityPattern, SecretFile, absolute, absolute_option},
+    github::GithubConfig,
+    value::{EnvironmentSelector, IdentityPattern, SecretFile, absolute, absolute_option},
 };
 
 /// The whole configuration, checked as far as its text can be.
@@ -32,7 +32,7 @@ pub struct Config {
     pub tls: TlsConfig,
     /// Who may do what; everything else is denied.
     pub access: Vec<AccessRule>,
-    /// Where verdicts of GitHub Actions come from.
+    /// Where verdicts of GitHub Actions come from, and where deployments are shown.
     pub github: Option<GithubConfig>,
     /// Who is told; no effect in this version.
     pub notify: Vec<NotifyConfig>,
@@ -142,64 +142,6 @@ impl RightName {
             Self::Verdict => "verdict",
             Self::Status => "status",
             Self::Logs => "logs",
-        }
-    }
-}
-
-/// `[github]`: where workflow runs are read.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GithubConfig {
-    /// Whose runs.
-    pub repository: Repository,
-    /// The token that may read them.
-    pub token_file: SecretFile,
-    #[serde(default)]
-    api: Option<ApiUrl>,
-}
-
-impl GithubConfig {
-    /// The API's address: GitHub's own, unless the configuration names another.
-    #[must_use]
-    pub fn api(&self) -> &str {
-        self.api.as_ref().map_or("https://api.github.com/", |api| api.0.as_str())
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "HttpUrl")]
-struct ApiUrl(Url);
-
-impl From<HttpUrl> for ApiUrl {
-    fn from(url: HttpUrl) -> Self {
-        Self(url.0)
-    }
-}
-
-/// A repository on GitHub, `owner/name`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Repository(String);
-
-impl Repository {
-    /// `owner/name`.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for Repository {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        let is_part = |part: &str| {
-            !part.is_empty() && part != "." && part != ".." && part.chars().all(allowed)
-        };
-        match text.split_once('/') {
-            Some((owner, name)) if is_part(owner) && is_part(name) => Ok(Self(text)),
-            Some(_) | None => Err(format!("`{text}` is not a repository: write it as owner/name")),
         }
     }
 }

@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use super::{
     environment::{BackupConfig, OidcConfig},
-    model::{AccessRule, GithubConfig, NotifyConfig, TlsConfig},
+    github::GithubConfig,
+    model::{AccessRule, NotifyConfig, TlsConfig},
     runtime::ComposeAction,
     value::{AbsolutePath, Address, Argv, HttpUrl, Monitor, Period, SecretFile},
 };

@@ -311,7 +311,7 @@ impl Driver {
     }
 
     async fn start_what_is_wanted(&mut self) {
-        self.watches.follow(&self.state);
+        self.watches.follow(&self.state, self.clock.now());
         if self.running.is_some() {
             return;
         }

@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
-use ripcord_core::{DeploymentNumber, Environment, Verdict, VerdictReport, Watch};
+use ripcord_core::{DeploymentNumber, Environment, Pace, Timestamp, Verdict, VerdictReport, Watch};
 use tokio::{sync::mpsc, task::JoinHandle, time::sleep};
 
 use super::{driver::Happening, relay::relay};
-use crate::ports::{Reporter, Verifier};
+use crate::ports::{Question, Reporter, Verifier};
 
 /// How many reports of one source may wait for the driver.
 const WAITING_REPORTS: usize = 8;
@@ -20,7 +20,7 @@ const AFTER_A_PANIC: Duration = Duration::from_secs(30);
 pub(super) struct Watches {
     verifier: Option<Arc<dyn Verifier>>,
     happenings: mpsc::Sender<Happening>,
-    running: BTreeMap<DeploymentNumber, JoinHandle<()>>,
+    running: BTreeMap<DeploymentNumber, (Pace, JoinHandle<()>)>,
 }
 
 impl Watches {
@@ -31,12 +31,12 @@ impl Watches {
         Self { verifier, happenings, running: BTreeMap::new() }
     }
 
-    /// Runs exactly the watches that `state` asks for.
-    pub(super) fn follow(&mut self, state: &Environment) {
+    /// Runs exactly the watches that `state` asks for at `now`.
+    pub(super) fn follow(&mut self, state: &Environment, now: Timestamp) {
         let wanted: BTreeMap<_, _> =
             state.watches().map(|watch| (watch.deployment, watch)).collect();
-        self.running.retain(|number, task| {
-            let keep = wanted.contains_key(number);
+        self.running.retain(|number, (pace, task)| {
+            let keep = wanted.get(number).is_some_and(|watch| watch.pace == *pace);
             if !keep {
                 task.abort();
             }
@@ -44,8 +44,11 @@ impl Watches {
         });
         for (number, watch) in wanted {
             if let (false, Some(verifier)) = (self.running.contains_key(&number), &self.verifier) {
-                let task = watch_one(verifier.clone(), watch, self.happenings.clone());
-                self.running.insert(number, tokio::spawn(task));
+                let Watch { deployment, sha, since, pace } = watch;
+                let awaited = Duration::from_millis(now.since(since));
+                let question = Question { deployment, sha, awaited, pace };
+                let task = watch_one(verifier.clone(), question, self.happenings.clone());
+                self.running.insert(number, (pace, tokio::spawn(task)));
             }
         }
     }
@@ -53,18 +56,22 @@ impl Watches {
 
 impl Drop for Watches {
     fn drop(&mut self) {
-        self.running.values().for_each(JoinHandle::abort);
+        self.running.values().for_each(|(_, task)| task.abort());
     }
 }
 
 /// Runs the source until it has said all. A source that panics is one that cannot be asked: it is
 /// said to be unknown, which decides nothing, and asked again.
-async fn watch_one(verifier: Arc<dyn Verifier>, watch: Watch, happenings: mpsc::Sender<Happening>) {
-    let Watch { deployment, sha, .. } = watch;
+async fn watch_one(
+    verifier: Arc<dyn Verifier>,
+    question: Question,
+    happenings: mpsc::Sender<Happening>,
+) {
+    let deployment = question.deployment;
     loop {
         let (reporter, story) = Reporter::channel(WAITING_WORDS);
         let (reports, verdicts) = mpsc::channel(WAITING_REPORTS);
-        let watching = verifier.watch(deployment, sha, &reporter, reports);
+        let watching = verifier.watch(question, &reporter, reports);
         let watching = AssertUnwindSafe(watching).catch_unwind();
         if relay(deployment, &happenings, story, verdicts, watching).await.is_ok() {
             return;

@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     adapters::command::{self, CommandError, CommandSpec},
-    ports::{Reporter, SourceRepository, Verifier},
+    ports::{Question, Reporter, SourceRepository, Verifier},
 };
 
 /// A check-out that could not be made (a full disk, say) is tried again after so long.
@@ -44,11 +44,11 @@ pub struct CommandVerifier {
 impl Verifier for CommandVerifier {
     async fn watch(
         &self,
-        deployment: DeploymentNumber,
-        sha: CommitSha,
+        question: Question,
         reporter: &Reporter,
         reports: mpsc::Sender<VerdictReport>,
     ) {
+        let Question { deployment, sha, .. } = question;
         let checkout = Checkout(self.checkouts.join(deployment.0.to_string()));
         let verdict = async {
             loop {
@@ -64,6 +64,10 @@ impl Verifier for CommandVerifier {
             () = verdict => {}
             () = reports.closed() => {}
         }
+    }
+
+    fn look_now(&self, _: CommitSha) -> bool {
+        false
     }
 }
 

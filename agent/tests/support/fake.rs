@@ -22,8 +22,8 @@ use ripcord_agent::{
     engine::{Clock, Driver, EnvironmentHandle, Parts, ProbePlan, Setup},
     journal::{Journal, Record, file_in},
     ports::{
-        Hooks, LogRecord, LogSource, LogStart, Moment, PreparedCommit, Probe, Reporter, Runtime,
-        RuntimeHealth, Sample, SourceRepository, TreeState, Verifier,
+        Hooks, LogRecord, LogSource, LogStart, Moment, PreparedCommit, Probe, Question, Reporter,
+        Runtime, RuntimeHealth, Sample, SourceRepository, TreeState, Verifier,
     },
 };
 use ripcord_core::{
@@ -237,13 +237,7 @@ impl Drop for CutOff<'_> {
 
 #[async_trait]
 impl Verifier for World {
-    async fn watch(
-        &self,
-        _: DeploymentNumber,
-        _: CommitSha,
-        reporter: &Reporter,
-        reports: mpsc::Sender<VerdictReport>,
-    ) {
+    async fn watch(&self, _: Question, reporter: &Reporter, reports: mpsc::Sender<VerdictReport>) {
         let left = self.script.check_panics.load(Ordering::SeqCst);
         self.script.check_panics.store(left.saturating_sub(1), Ordering::SeqCst);
         assert!(left == 0, "as the script says");
@@ -259,6 +253,10 @@ impl Verifier for World {
         let _ = reports.send(VerdictReport::of(verdict)).await;
         // A real source still has to clean up: only then is there an order to keep.
         tokio::task::yield_now().await;
+    }
+
+    fn look_now(&self, _: CommitSha) -> bool {
+        false
     }
 }
 
