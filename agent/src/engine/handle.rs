@@ -117,6 +117,14 @@ pub enum EngineError {
         /// Which one.
         number: DeploymentNumber,
     },
+    /// The commit never was deployed here.
+    #[error("{sha} never was deployed to {environment}; see `ripcord history {environment}`")]
+    NeverDeployed {
+        /// Where it was looked for.
+        environment: EnvironmentName,
+        /// Which commit.
+        sha: CommitSha,
+    },
     /// The commit never went live here.
     #[error("{sha} never was live on {environment}; see `ripcord history {environment}`")]
     NeverLive {
@@ -191,7 +199,8 @@ impl EnvironmentHandle {
             }
             Towards::Commit(sha) => {
                 let baseline = self.state.borrow().baseline.filter(|baseline| *baseline == sha);
-                let newest = self.journal.newest_live_of(&self.name, sha).await?;
+                let newest = self.journal.newest_of(&self.name, sha).await?;
+                let newest = newest.filter(|deployment| deployment.live_at.is_some());
                 let placement = newest.map(|deployment| deployment.placement());
                 let baseline = baseline.map(|sha| Placement { deployment: None, sha });
                 placement.or(baseline).map(Some).ok_or(EngineError::NeverLive { environment, sha })
@@ -235,10 +244,10 @@ impl EnvironmentHandle {
         self.ask(Asked::Decide(Input::Resume { by })).await
     }
 
-    /// Records a person's verdict on a commit that was live here.
+    /// Records a person's verdict on a commit that was deployed here, or waits at the gate.
     ///
     /// # Errors
-    /// When the commit never was live here, or the journal or the driver does not answer.
+    /// When the commit never was deployed here, or the journal or the driver does not answer.
     pub async fn operator_verdict(
         &self,
         sha: CommitSha,
@@ -246,10 +255,20 @@ impl EnvironmentHandle {
         by: Identity,
         reason: String,
     ) -> Result<Answer, EngineError> {
-        let newest = self.journal.newest_live_of(&self.name, sha).await?;
-        let never = || EngineError::NeverLive { environment: self.name.clone(), sha };
+        let gated = self.gated(sha);
+        let newest = match gated {
+            Some(gated) => Some(gated),
+            None => self.journal.newest_of(&self.name, sha).await?,
+        };
+        let never = || EngineError::NeverDeployed { environment: self.name.clone(), sha };
         let on = newest.ok_or_else(never)?.placement();
         self.ask(Asked::Decide(Input::OperatorVerdict { on, good, by, reason })).await
+    }
+
+    fn gated(&self, sha: CommitSha) -> Option<Deployment> {
+        let state = self.state.borrow();
+        let active = state.active_deployment()?;
+        (active.phase == Phase::Gating && active.sha == sha).then(|| active.clone())
     }
 
     /// One deployment, as it stands.

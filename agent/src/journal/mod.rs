@@ -193,17 +193,42 @@ impl Journal {
         self.ask(move |store| store.requested(&environment, &request)).await
     }
 
-    /// The newest deployment of this commit that went live.
+    /// The newest deployment of this commit that went live, or else the newest one.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn newest_live_of(
+    pub async fn newest_of(
         &self,
         environment: &EnvironmentName,
         sha: CommitSha,
     ) -> Result<Option<Deployment>, JournalError> {
         let environment = environment.clone();
-        self.ask(move |store| store.newest_live_of(&environment, sha)).await
+        self.ask(move |store| store.newest_of(&environment, sha)).await
+    }
+
+    /// Notes that an environment's driver is alive at `at`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn beat(
+        &self,
+        environment: &EnvironmentName,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        let environment = environment.clone();
+        self.ask(move |store| store.beat(&environment, at)).await
+    }
+
+    /// When an environment's driver last was alive, as far as it was noted.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn alive_until(
+        &self,
+        environment: &EnvironmentName,
+    ) -> Result<Option<Timestamp>, JournalError> {
+        let environment = environment.clone();
+        self.ask(move |store| store.alive_until(&environment)).await
     }
 
     /// Wakes whenever something was appended.

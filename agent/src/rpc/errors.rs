@@ -91,7 +91,7 @@ pub(super) fn engine(error: EngineError) -> Status {
         EngineError::UnknownDeployment { .. } => {
             refuse(Code::NotFound, "UNKNOWN_DEPLOYMENT", error.to_string())
         }
-        EngineError::NeverLive { .. } => {
+        EngineError::NeverLive { .. } | EngineError::NeverDeployed { .. } => {
             refuse(Code::FailedPrecondition, "NEVER_LIVE", error.to_string())
         }
     }
