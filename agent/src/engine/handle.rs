@@ -1,6 +1,6 @@
 //! What the rest of the agent holds of an environment: a way to ask, and a way to look.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use ripcord_core::{
     Answer, CommitSha, Deployment, DeploymentNumber, Environment, EnvironmentName, Identity, Input,
@@ -13,32 +13,6 @@ use crate::{
     journal::{Journal, JournalError},
     ports::Activity,
 };
-
-/// All environments of the agent.
-#[derive(Clone, Default)]
-pub struct Engine {
-    environments: Arc<BTreeMap<EnvironmentName, EnvironmentHandle>>,
-}
-
-impl Engine {
-    /// An engine of these environments.
-    #[must_use]
-    pub fn new(environments: impl IntoIterator<Item = EnvironmentHandle>) -> Self {
-        let by_name = environments.into_iter().map(|handle| (handle.name.clone(), handle));
-        Self { environments: Arc::new(by_name.collect()) }
-    }
-
-    /// One environment.
-    #[must_use]
-    pub fn environment(&self, name: &EnvironmentName) -> Option<&EnvironmentHandle> {
-        self.environments.get(name)
-    }
-
-    /// All of them, by name.
-    pub fn environments(&self) -> impl Iterator<Item = &EnvironmentHandle> {
-        self.environments.values()
-    }
-}
 
 /// One environment, as the rest of the agent sees it. Cheap to clone.
 #[derive(Clone)]

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::JournalError;
 
 /// The schema that this version reads and writes.
-const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 1;
 
 const TABLES: &str = "
     CREATE TABLE event (
@@ -37,9 +37,9 @@ const TABLES: &str = "
         WHERE request_id IS NOT NULL;
 ";
 
-/// Makes the tables in a new file; refuses a file that a newer version wrote.
+/// Makes the tables in a new file.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), JournalError> {
-    let sqlite = |source| JournalError::Sqlite { doing: "opened", source };
+    let sqlite = |source| JournalError::of("opened", source);
     // FULL: an intent is on the disk before its effect starts, also when the machine loses power.
     connection
         .execute_batch(
