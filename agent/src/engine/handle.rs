@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ripcord_core::{
-    Answer, CommitSha, Deployment, DeploymentNumber, Environment, EnvironmentName, Identity, Input,
-    Phase, Placement, Refusal, RequestId, admission,
+    Admission, Answer, CommitSha, Deployment, DeploymentNumber, Environment, EnvironmentName,
+    Identity, Input, Phase, Placement, Refusal, RequestId, RollbackRequest, admission,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -142,10 +142,25 @@ impl EnvironmentHandle {
         missing.or_else(|| admission::refuse_unconfirmed(expected, confirm))
     }
 
-    /// What the configuration says against a rollback: only that there are no files to go back to.
-    #[must_use]
-    pub fn door_back(&self) -> Option<Refusal> {
-        self.about.absent.clone().map(|what| Refusal::Unavailable { what })
+    /// What speaks against a rollback before anything is touched: there are no files to go back to,
+    /// or nothing that could restart the application on them. Begun all the same, it would strand
+    /// what runs now.
+    pub async fn door_back(&self, request: &RollbackRequest) -> Option<Refusal> {
+        let what = match self.about.absent.clone() {
+            Some(absent) => Some(absent),
+            None if self.would_begin(request) => {
+                let unreachable = self.observer.reachable().await.err();
+                unreachable.map(|failure| format!("the application cannot be restarted: {failure}"))
+            }
+            None => None,
+        };
+        what.map(|what| Refusal::Unavailable { what })
+    }
+
+    /// Whether the rollback would do something, as opposed to joining one or being refused.
+    fn would_begin(&self, request: &RollbackRequest) -> bool {
+        let admission = admission::admit_rollback(&self.state.borrow(), request);
+        matches!(admission, Ok((Admission::Start | Admission::Queue, _)))
     }
 
     /// Finds where a rollback leads; `None` is the rollback point.
@@ -177,12 +192,9 @@ impl EnvironmentHandle {
     ///
     /// # Errors
     /// When the journal or the driver does not answer; a refusal is an [`Answer`].
-    pub async fn rollback(
-        &self,
-        request: ripcord_core::RollbackRequest,
-    ) -> Result<Answer, EngineError> {
+    pub async fn rollback(&self, request: RollbackRequest) -> Result<Answer, EngineError> {
         let Some(made) = self.made_by(request.request_id.as_ref()).await? else {
-            return match self.door_back() {
+            return match self.door_back(&request).await {
                 Some(refusal) => self.refuse(None, request.by, refusal).await,
                 None => self.ask(Asked::Decide(Input::Rollback(request))).await,
             };

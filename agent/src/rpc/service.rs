@@ -120,7 +120,7 @@ impl AgentService for Service {
         let to = environment.resolve(parse::towards(&message)?).await.map_err(errors::engine)?;
         let asked = parse::rollback(&message, allowed.identity().clone(), to)?;
         let progress = if message.dry_run {
-            progress::only(Item::Result(plan::rollback(environment, &asked)?))
+            progress::only(Item::Result(plan::rollback(environment, &asked).await?))
         } else {
             let answer = environment.rollback(asked).await.map_err(errors::engine)?;
             self.follow::<access::Rollback>(&peer, environment, answer, message.wait()).await?
