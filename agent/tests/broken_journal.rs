@@ -17,8 +17,15 @@ use std::{
 
 use ripcord_proto::v1::{self, Outcome, StreamLogsRequest, stream_logs_request::Of};
 use rusqlite::{Connection, config::DbConfig};
-use support::site::{Agent, Client, Site, deploy, reason, request, rollback, status, watch};
+use support::{
+    mtls,
+    pki::OPERATOR,
+    site::{Agent, Client, Site, deploy, reason, request, rollback, status, watch},
+};
 use tonic::{Code, Status};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 
 /// A site where `lab` has a validated deployment, and whose agent was killed.
 async fn after_a_kill() -> (Site, String) {
@@ -96,6 +103,13 @@ fn children(agent: &Agent) -> String {
     tasks.filter_map(|children| fs::read_to_string(children).ok()).collect()
 }
 
+async fn is_healthy(site: &Site, agent: &Agent) -> bool {
+    let channel = mtls::client(agent.address, &site.pki, &site.pki.client(OPERATOR));
+    let all = HealthCheckRequest { service: String::new() };
+    let answer = HealthClient::new(channel).check(all).await.unwrap().into_inner();
+    answer.status() == ServingStatus::Serving
+}
+
 /// Starts the agent on a journal that it cannot use; answers what `status` says of `lab`.
 async fn assert_nothing_is_done(site: &Site, environments: &str) -> String {
     let before = bytes(site);
@@ -103,6 +117,7 @@ async fn assert_nothing_is_done(site: &Site, environments: &str) -> String {
     let live = support::git::git(&site.git.live, &["rev-parse", "HEAD"]);
     let agent = site.start(environments);
     agent.wait_for_line("\"ready\"");
+    assert!(!is_healthy(site, &agent).await, "gRPC health promises nothing");
     let mut client = site.client(&agent);
     let shown = status(&mut client, "lab").await;
     assert!(!shown.stranded.is_empty(), "a human is needed");
@@ -172,6 +187,8 @@ async fn an_environment_with_an_unreadable_row_stops_alone() {
     for refused in refusals(&mut client, &sha).await {
         assert_eq!(reason(&refused), "JOURNAL", "{refused:?}");
     }
+    agent.wait_for_line("\"ready\"");
+    assert!(is_healthy(&site, &agent).await, "the other one is served");
     let told = deploy(&mut client, request("other", &sha)).await;
     assert_eq!(told.outcome(), Outcome::Validated, "{}", told.story());
 }

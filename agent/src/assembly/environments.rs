@@ -1,7 +1,7 @@
 //! The environments of the configuration: each with its driver where the journal can be read, and
 //! without one, but with the reason, where only a person can help.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use ripcord_core::{CommitSha, Environment};
 use tokio::sync::watch;
@@ -14,6 +14,7 @@ use crate::{
     engine::{Clock, Driver, Engine, EnvironmentHandle, Place, Setup, Stopped},
     journal::{self, Journal, JournalError},
     logs::{LogHub, Restarts},
+    ports::LogSource,
     rpc::stream_logs::Logs,
     telemetry::AgentLog,
 };
@@ -34,7 +35,7 @@ pub(super) async fn start(config: &Config, log: Arc<AgentLog>) -> Result<Environ
     let file = journal::file_in(&config.state_dir);
     let journal = or_why(Journal::open(&file), &file)?;
     let (mut places, mut drivers) = (Vec::new(), Vec::new());
-    let mut applications = std::collections::BTreeMap::new();
+    let mut applications = BTreeMap::new();
     for environment in config.environments.values() {
         let driven = match &journal {
             Ok(journal) => {
@@ -93,7 +94,7 @@ fn stop(builder: &Builder, config: &EnvironmentConfig, why: String) -> (Place, A
 }
 
 /// A log in which no deployment is marked.
-fn unmarked(source: Arc<dyn crate::ports::LogSource>) -> Arc<LogHub> {
+fn unmarked(source: Arc<dyn LogSource>) -> Arc<LogHub> {
     let (_, never) = watch::channel(Arc::default());
     LogHub::new(source, never)
 }
