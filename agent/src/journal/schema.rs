@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::JournalError;
 
 /// The schema that this version reads and writes.
-const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 2;
 
 const TABLES: &str = "
     CREATE TABLE event (
@@ -45,9 +45,9 @@ const FROM_1: &str = "
     CREATE INDEX deployment_by_sha ON deployment (environment, sha, went_live, number);
 ";
 
-/// Makes the tables in a new file, or brings an older file up to date; refuses a file that a newer version wrote.
+/// Makes the tables in a new file, or brings an older one up to date.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), JournalError> {
-    let sqlite = |source| JournalError::Sqlite { doing: "opened", source };
+    let sqlite = |source| JournalError::of("opened", source);
     // FULL: an intent is on the disk before its effect starts, also when the machine loses power.
     connection
         .execute_batch(

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, named_param
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
-use super::{Batch, Chapter, JournalError, Record, schema};
+use super::{Batch, Chapter, JournalError, Record, inspect, schema};
 
 pub(super) struct Store {
     connection: Connection,
@@ -18,7 +18,7 @@ pub(super) struct Store {
 }
 
 fn reading(source: rusqlite::Error) -> JournalError {
-    JournalError::Sqlite { doing: "read", source }
+    JournalError::of("read", source)
 }
 
 fn writing(source: rusqlite::Error) -> JournalError {
@@ -30,7 +30,8 @@ impl Store {
         path: &Path,
         announce: watch::Sender<Sequence>,
     ) -> Result<Self, JournalError> {
-        let opening = |source| JournalError::Sqlite { doing: "opened", source };
+        inspect::inspect(path)?;
+        let opening = |source| JournalError::of("opened", source);
         let mut connection = Connection::open(path).map_err(opening)?;
         schema::prepare(&mut connection)?;
         let newest: i64 = connection
