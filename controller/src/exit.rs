@@ -184,6 +184,7 @@ mod tests {
             value: "failure".to_owned(),
             url: String::new(),
             jobs: Vec::new(),
+            detail: String::new(),
         };
         let report = Report {
             outcome: Outcome::Live,
