@@ -54,7 +54,12 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), JournalError> {
             let transaction = connection.transaction().map_err(sqlite)?;
             transaction.execute_batch(TABLES).map_err(sqlite)?;
             transaction.pragma_update(None, "user_version", VERSION).map_err(sqlite)?;
-            transaction.commit().map_err(sqlite)
+            #[cfg(feature = "failpoints")]
+            super::failpoint::reach("before", "tables");
+            transaction.commit().map_err(sqlite)?;
+            #[cfg(feature = "failpoints")]
+            super::failpoint::reach("after", "tables");
+            Ok(())
         }
         _ => Err(JournalError::NewerSchema { found, known: VERSION }),
     }
