@@ -22,14 +22,10 @@ mod support {
     pub mod site;
 }
 
-use std::time::Duration;
-
 use sweep::{Sweep, from_environment};
 
 /// How many agents are driven at a time: they mostly wait, for git and for each other.
 const AT_ONCE: usize = 4;
-/// Random moments are within this; a story takes a second, and two beside three others.
-const STORY: Duration = Duration::from_secs(2);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 12)]
 async fn an_agent_that_dies_at_any_write_of_its_journal_leaves_nothing_wrong() {
@@ -39,12 +35,12 @@ async fn an_agent_that_dies_at_any_write_of_its_journal_leaves_nothing_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 12)]
-#[ignore = "takes minutes: `cargo test -p ripcord-agent --features failpoints --test crash_sweep -- --ignored --nocapture`"]
+#[ignore = "takes minutes: `cargo test --workspace --features ripcord-agent/failpoints --test crash_sweep -- --ignored --nocapture`"]
 async fn an_agent_that_dies_at_every_occurrence_and_at_random_moments_leaves_nothing_wrong() {
     let kills = from_environment("RIPCORD_KILLS", || 100);
     let seed = from_environment("RIPCORD_SEED", || u64::from(std::process::id()));
     let mut sweep = Sweep::new(AT_ONCE);
     sweep.kill_at_every_point(u64::MAX).await;
-    sweep.kill_at_random(seed, kills, STORY).await;
+    sweep.kill_at_random(seed, kills).await;
     sweep.conclude();
 }

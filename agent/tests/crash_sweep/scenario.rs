@@ -47,7 +47,7 @@ pub struct Driver {
 
 impl Driver {
     async fn story(&mut self) {
-        use WaitFor::{Live, None, Verdict};
+        use WaitFor::{Live, Verdict};
         self.deploy("good", Verdict, &["validated"]).await;
         self.deploy("untested", Verdict, &["rolled_back"]).await;
         self.deploy("broken", Verdict, &["failed"]).await;
@@ -55,18 +55,27 @@ impl Driver {
         self.deploy("next", Verdict, &["validated"]).await;
         self.world.open_gate("slow-1");
         self.settled().await;
-        self.deploy("burst-1", None, &["superseded", "validated"]).await;
-        self.deploy("burst-2", None, &["superseded", "validated"]).await;
-        self.deploy("burst-3", Verdict, &["validated"]).await;
-        self.settled().await;
-        self.deploy("slow-2", Live, &["rolled_back"]).await;
+        self.burst().await;
+        self.deploy("slow-5", Live, &["rolled_back"]).await;
         self.roll_back().await;
-        self.world.open_gate("slow-2");
         self.deploy("held", Verdict, &[]).await;
         self.resume().await;
         self.hold().await;
         self.resume().await;
         self.deploy("again", Verdict, &["validated"]).await;
+        self.settled().await;
+    }
+
+    /// Three at a time: the second waits for the first, and gives its place to the third. The
+    /// first one's good verdict comes when the third is live already.
+    async fn burst(&mut self) {
+        self.deploy("slow-2", WaitFor::None, &["superseded"]).await;
+        self.deploy("slow-3", WaitFor::None, &["superseded"]).await;
+        self.deploy("slow-4", WaitFor::Live, &["validated"]).await;
+        self.world.open_gate("slow-2");
+        self.world.open_gate("slow-3");
+        self.only_open(1).await;
+        self.world.open_gate("slow-4");
         self.settled().await;
     }
 
@@ -139,12 +148,17 @@ impl Driver {
         }
     }
 
-    /// Waits until nothing is open, also not in the eyes of an agent that was just started.
+    /// Waits until nothing is open, and an agent lives.
     async fn settled(&mut self) {
+        self.only_open(0).await;
+    }
+
+    /// Waits until no more than so many deployments are open, or listen to their verdict.
+    async fn only_open(&mut self, count: usize) {
         loop {
             let _ = self.client();
             let state = evidence::state(&self.journal());
-            if state.is_some_and(|state| state.open.is_empty()) {
+            if state.is_some_and(|state| state.open.len() <= count) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -15,16 +15,17 @@ use crate::support::site::Site;
 /// How long a request waits for an application that is being started.
 const STARTING: Duration = Duration::from_secs(5);
 
-/// Red when the page says so; slow ones wait for a file with their name.
+/// Red when the page says so; slow ones wait for a file with their name, as long as there is a site:
+/// a check outlives an agent that is killed.
 const CHECK: &str = r#"#!/bin/sh
-while grep -q slow page.txt && [ ! -e "$1/$(cat page.txt)" ]; do sleep 0.02; done
+while grep -q slow page.txt && [ -d "$1" ] && [ ! -e "$1/$(cat page.txt)" ]; do sleep 0.02; done
 echo checked
 ! grep -q untested page.txt
 "#;
 
 pub const PAGES: [&str; 11] = [
-    "good", "untested", "broken", "slow-1", "next", "burst-1", "burst-2", "burst-3", "slow-2",
-    "held", "again",
+    "good", "untested", "broken", "slow-1", "next", "slow-2", "slow-3", "slow-4", "slow-5", "held",
+    "again",
 ];
 
 pub struct World {
@@ -44,7 +45,7 @@ impl World {
         let serving = site.folder.path().join("serving");
         let url = serve(serving.clone()).await;
         let script = format!(
-            "{{ echo $$; cat page.txt; }} > {file}.$$ && mv {file}.$$ {file} && exec sleep 100000",
+            "{{ echo $$; cat page.txt; }} > {file}.$$ && mv {file}.$$ {file} && exec sleep 90000",
             file = serving.display()
         );
         let runtime = format!("kind = \"process\"\nrun = [\"sh\", \"-c\", {script:?}]");
