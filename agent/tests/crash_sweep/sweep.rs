@@ -90,19 +90,17 @@ impl Sweep {
         }
     }
 
-    /// Lets agents die at random moments: `kills` stories, of one to three early ends each.
-    pub async fn kill_at_random(&mut self, seed: u64, kills: u64) {
+    /// Lets agents die at random moments, until that happened `kills` times; up to three in a story.
+    pub async fn kill_at_random(&mut self, seed: u64, kills: usize) {
         println!("random moments: seed {seed}");
-        // As long as a story takes here and now, beside the others.
-        let stories = u32::try_from(self.stories.max(1)).unwrap();
-        let story = self.began.elapsed() * u32::try_from(self.at_once).unwrap() / stories;
         let mut random = Random(seed);
+        let longest = self.longest_moment();
+        let enough = self.deaths + kills;
         let mut playing = JoinSet::new();
-        for _ in 0..kills {
+        while self.deaths < enough {
             let lives = 1 + random.below(3);
-            let longest = u64::try_from(story.as_millis()).unwrap().max(1);
-            let moment = |random: &mut Random| Duration::from_millis(random.below(longest));
-            let deaths = (0..lives).map(|_| Death::After(moment(&mut random))).collect();
+            let moments = (0..lives).map(|_| Duration::from_millis(random.below(longest)));
+            let deaths = moments.map(Death::After).collect();
             playing.spawn(played(Plan { deaths, tries: 0 }));
             if playing.len() == self.at_once {
                 self.judge_next(&mut playing).await;
@@ -111,6 +109,13 @@ impl Sweep {
         while !playing.is_empty() {
             self.judge_next(&mut playing).await;
         }
+    }
+
+    /// Milliseconds: half of what a story took here so far, beside the others, is its agents' time.
+    fn longest_moment(&self) -> u64 {
+        let stories = u32::try_from(self.stories.max(1)).unwrap();
+        let story = self.began.elapsed() * u32::try_from(self.at_once).unwrap() / stories / 2;
+        u64::try_from(story.as_millis()).unwrap().max(1)
     }
 
     async fn judge_next(&mut self, playing: &mut JoinSet<Outcome>) {
