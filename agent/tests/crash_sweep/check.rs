@@ -22,6 +22,8 @@ pub struct Evidence {
     pub tree: Tree,
     /// What the application says.
     pub served: String,
+    /// Processes of the application that outlive an agent that was stopped.
+    pub left_running: Vec<String>,
     /// Which commit has which page.
     pub pages: BTreeMap<CommitSha, &'static str>,
 }
@@ -64,6 +66,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("each request ends as it does without a crash", ends_as_expected),
     ("a caller is told its whole story, each event once", told_once),
     ("nobody is stranded", not_stranded),
+    ("no application is started and forgotten", |evidence| evidence.left_running.clone()),
 ];
 
 /// All violations, with the rule that they violate.

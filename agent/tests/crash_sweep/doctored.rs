@@ -75,6 +75,7 @@ const DOCTORS: &[(&str, Doctor)] = &[
         it.heard[0].result = Some("outcome_failed".to_owned());
     }),
     ("a caller is told its whole story, each event once", |it| it.heard[0].result = None),
+    ("no application is started and forgotten", |it| it.left_running.push("7".to_owned())),
     ("nobody is stranded", |it| {
         let (deployment, since) = (DeploymentNumber(2), Timestamp(1));
         it.state.stranded = Some(Stranded { deployment, reason: "lost".to_owned(), since });
@@ -117,6 +118,7 @@ fn sound() -> Evidence {
         heard: Vec::new(),
         tree: Tree { head: sha(2), differences: Vec::new() },
         served: "page-2".to_owned(),
+        left_running: Vec::new(),
         pages: BTreeMap::from([(sha(1), "page-1"), (sha(2), "page-2")]),
     };
     let entries = [story(1, 1, "request-1"), story(2, 2, "request-2")].concat();

@@ -23,6 +23,7 @@ pub fn gather(world: &World, journal: &Path, heard: Vec<Heard>, served: String) 
         deployments: deployments(journal),
         tree: tree(&world.site.git.live, state.live.map(|live| live.sha)),
         pages: pages.collect(),
+        left_running: running_in(&world.site.git.live),
         state,
         heard,
         served,
@@ -87,6 +88,15 @@ fn tree(live: &Path, sha: Option<CommitSha>) -> Tree {
     let status = git(live, &["status", "--porcelain"]);
     differences.extend(status.lines().map(|line| format!("git status says {line:?}")));
     Tree { head, differences }
+}
+
+/// The processes that run in this folder.
+fn running_in(folder: &Path) -> Vec<String> {
+    let runs_there = |entry: &fs::DirEntry| {
+        fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd == folder)
+    };
+    let processes = fs::read_dir("/proc").unwrap().map(Result::unwrap).filter(runs_there);
+    processes.map(|entry| format!("pid {}", entry.file_name().display())).collect()
 }
 
 /// What the application says; its status when that is not 200.
