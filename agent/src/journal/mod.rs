@@ -3,6 +3,8 @@
 //! Everything that people and programs see is a reading of it from a cursor. One connection lives
 //! on a thread of its own; the rest of the agent holds a [`Journal`], a handle that asks it.
 
+#[cfg(feature = "failpoints")]
+mod failpoint;
 mod inspect;
 mod schema;
 mod store;

@@ -68,5 +68,10 @@ fn migrate(connection: &mut Connection, statements: &str) -> rusqlite::Result<()
     let transaction = connection.transaction()?;
     transaction.execute_batch(statements)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()
+    #[cfg(feature = "failpoints")]
+    super::failpoint::reach("before", "tables");
+    transaction.commit()?;
+    #[cfg(feature = "failpoints")]
+    super::failpoint::reach("after", "tables");
+    Ok(())
 }

@@ -10,6 +10,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, named_param
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
+#[cfg(feature = "failpoints")]
+use super::failpoint;
 use super::{Batch, Chapter, JournalError, Record, inspect, schema};
 
 pub(super) struct Store {
@@ -64,7 +66,11 @@ impl Store {
                 })
                 .map_err(writing)?;
         }
+        #[cfg(feature = "failpoints")]
+        failpoint::reach("before", &failpoint::name_of(batch));
         transaction.commit().map_err(writing)?;
+        #[cfg(feature = "failpoints")]
+        failpoint::reach("after", &failpoint::name_of(batch));
         if !batch.entries.is_empty() {
             self.announce.send_replace(Sequence(newest.cast_unsigned()));
         }
