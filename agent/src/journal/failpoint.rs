@@ -53,7 +53,7 @@ pub(super) fn name_of(batch: &Batch) -> String {
 
 fn entry_name(entry: &Entry) -> String {
     let name = entry.event.name();
-    if let Event::PhaseEntered { phase } | Event::Recovered { phase } = &entry.event {
+    if let Event::PhaseEntered { phase } | Event::Recovered { phase, .. } = &entry.event {
         return format!("{name}/{}", phase.as_str());
     }
     if let Event::Ended { outcome, .. } = &entry.event {

@@ -169,7 +169,7 @@ fn intent_before_effect(evidence: &Evidence) -> Vec<String> {
         if let Event::PhaseEntered { phase } = event {
             intended.insert((number, phase.as_str()));
         }
-        if let Event::PhaseEntered { phase } | Event::Recovered { phase } = event {
+        if let Event::PhaseEntered { phase } | Event::Recovered { phase, .. } = event {
             phases.insert(number, *phase);
         }
         let Some(phase) = phase_of(event) else { continue };

@@ -40,7 +40,7 @@ const DOCTORS: &[(&str, Doctor)] = &[
         rewrite(it, |entries| {
             let at = place(entries, 2, "restarted");
             let phase = Phase::Resetting;
-            let recovered = Event::Recovered { phase };
+            let recovered = Event::Recovered { phase, away_ms: 0 };
             entries.insert(at, Entry { deployment: Some(DeploymentNumber(2)), event: recovered });
         });
     }),
@@ -78,7 +78,8 @@ const DOCTORS: &[(&str, Doctor)] = &[
     ("no application is started and forgotten", |it| it.left_running.push("7".to_owned())),
     ("nobody is stranded", |it| {
         let (deployment, since) = (DeploymentNumber(2), Timestamp(1));
-        it.state.stranded = Some(Stranded { deployment, reason: "lost".to_owned(), since });
+        it.state.stranded =
+            Some(Stranded { deployment, reason: "lost".to_owned(), since, reminders: 0 });
     }),
 ];
 
@@ -197,7 +198,7 @@ fn story(number: u64, index: u8, request: &str) -> Vec<Entry> {
 
 fn admitted(number: u64, index: u8, request: &str) -> Entry {
     let event = Event::Admitted {
-        kind: Kind::Deploy { redeploy: false, allow_older: false },
+        kind: Kind::Deploy { redeploy: false, allow_older: false, overriding: false },
         sha: sha(index),
         by: Identity::agent(),
         reason: None,
@@ -213,6 +214,6 @@ fn entered(number: u64, phase: Phase) -> Entry {
 }
 
 fn ended(number: u64, outcome: Outcome) -> Entry {
-    let event = Event::Ended { outcome, note: None };
+    let event = Event::Ended { outcome, note: None, listening: false };
     Entry { deployment: Some(DeploymentNumber(number)), event }
 }
