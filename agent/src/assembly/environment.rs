@@ -15,19 +15,23 @@ use crate::{
     adapters::{
         docker::{Containers, DockerRuntime, DockerSettings, RestartAction, default_socket},
         git::{AbsentRepository, Credentials, GitRepository, Settings},
+        github::{App, Github, GithubRuns, Login},
         hooks::CommandHooks,
         http_probe::HttpProbe,
         process::{ProcessRuntime, ProcessSettings},
         validated_file,
     },
     config::{
-        ComposeAction, Config, EnvironmentConfig, GitCredentials, RepositoryConfig, RuntimeConfig,
-        VerdictSource,
+        ComposeAction, Config, EnvironmentConfig, GitCredentials, GithubAuth, GithubConfig,
+        GithubSource, RepositoryConfig, RuntimeConfig, VerdictSource,
     },
     engine::{About, Clock, Parts, ProbePlan, Setup},
     journal::Journal,
     ports::{LogSource, Runtime, SourceRepository, Verifier},
-    verify::command::CommandVerifier,
+    verify::{
+        command::CommandVerifier,
+        github::{GithubVerifier, Poller},
+    },
 };
 
 /// Opens the repository of an environment, with what the configuration says of it.
@@ -63,6 +67,8 @@ pub(super) struct Builder {
     clock: Clock,
     /// One lock per git repository, however many environments use it.
     locks: RefCell<HashMap<PathBuf, Arc<Mutex<()>>>>,
+    /// One for all environments; there where GitHub is configured.
+    poller: Option<Arc<Poller>>,
 }
 
 struct Source {
@@ -81,7 +87,8 @@ impl Builder {
         clock: Clock,
     ) -> Self {
         let state_dir = config.state_dir.clone();
-        Self { state_dir, journal, http, clock, locks: RefCell::default() }
+        let poller = config.github.as_ref().map(|github| poller(github, http.clone()));
+        Self { state_dir, journal, http, clock, locks: RefCell::default(), poller }
     }
 
     pub(super) fn setup(&self, config: &EnvironmentConfig) -> (Setup, Arc<dyn LogSource>) {
@@ -196,9 +203,40 @@ impl Builder {
                 timeout: command.timeout,
                 checkouts: self.state_dir.join("checkouts").join(config.name.as_str()),
             })),
-            VerdictSource::Probe | VerdictSource::Github(_) => None,
+            VerdictSource::Github(github) => self.github_verifier(config, github),
+            VerdictSource::Probe => None,
         }
     }
+
+    /// None where there is no repository, and so no branch: nothing is deployed there.
+    fn github_verifier(
+        &self,
+        config: &EnvironmentConfig,
+        source: &GithubSource,
+    ) -> Option<Arc<dyn Verifier>> {
+        Some(Arc::new(GithubVerifier {
+            poller: self.poller.clone()?,
+            workflows: source.workflows.clone().into(),
+            event: source.event.clone(),
+            branch: config.repository.as_ref()?.branch.clone(),
+            start_delay: source.start_delay,
+            poll: source.poll,
+        }))
+    }
+}
+
+/// Asks GitHub for all environments.
+fn poller(github: &GithubConfig, http: reqwest::Client) -> Arc<Poller> {
+    let login = match &github.auth {
+        GithubAuth::Token(file) => Login::Token(file.path()),
+        GithubAuth::App(app) => Login::App(App {
+            id: app.id.clone(),
+            installation: app.installation,
+            key_file: app.key_file.path(),
+        }),
+    };
+    let client = Github::new(http, github.api.clone(), login);
+    Poller::start(Arc::new(GithubRuns::new(client, github.repository.as_str().to_owned())))
 }
 
 fn credentials(credentials: &GitCredentials) -> Credentials {

@@ -5,3 +5,9 @@
 mod fake;
 
 mod client;
+mod faults;
+mod outage;
+mod pacing;
+mod sharing;
+mod verdicts;
+mod watcher;
