@@ -11,19 +11,19 @@ use std::{
 use ripcord_core::{EnvironmentName, Failure, FailureKind, VerifyWhen};
 use tokio::sync::Mutex;
 
+use super::github;
 use crate::{
     adapters::{
         docker::{Containers, DockerRuntime, DockerSettings, RestartAction, default_socket},
         git::{AbsentRepository, Credentials, GitRepository, Settings},
-        github::{App, Github, GithubRuns, Login},
         hooks::CommandHooks,
         http_probe::HttpProbe,
         process::{ProcessRuntime, ProcessSettings},
         validated_file,
     },
     config::{
-        ComposeAction, Config, EnvironmentConfig, GitCredentials, GithubAuth, GithubConfig,
-        GithubSource, RepositoryConfig, RuntimeConfig, VerdictSource,
+        ComposeAction, Config, EnvironmentConfig, GitCredentials, GithubSource, RepositoryConfig,
+        RuntimeConfig, VerdictSource,
     },
     engine::{About, Clock, Parts, ProbePlan, Setup},
     journal::Journal,
@@ -87,7 +87,10 @@ impl Builder {
         clock: Clock,
     ) -> Self {
         let state_dir = config.state_dir.clone();
-        let poller = config.github.as_ref().map(|github| poller(github, http.clone()));
+        let poller = config.github.as_ref().map(|config| {
+            let client = github::client(config, http.clone());
+            github::poller(config, client)
+        });
         Self { state_dir, journal, http, clock, locks: RefCell::default(), poller }
     }
 
@@ -223,20 +226,6 @@ impl Builder {
             poll: source.poll,
         }))
     }
-}
-
-/// Asks GitHub for all environments.
-fn poller(github: &GithubConfig, http: reqwest::Client) -> Arc<Poller> {
-    let login = match &github.auth {
-        GithubAuth::Token(file) => Login::Token(file.path()),
-        GithubAuth::App(app) => Login::App(App {
-            id: app.id.clone(),
-            installation: app.installation,
-            key_file: app.key_file.path(),
-        }),
-    };
-    let client = Github::new(http, github.api.clone(), login);
-    Poller::start(Arc::new(GithubRuns::new(client, github.repository.as_str().to_owned())))
 }
 
 fn credentials(credentials: &GitCredentials) -> Credentials {

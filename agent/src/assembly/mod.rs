@@ -2,6 +2,7 @@
 
 mod check;
 mod environment;
+mod github;
 mod state_dir;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};

@@ -32,7 +32,7 @@ pub fn desk(server: &FakeGithub) -> Desk {
     Desk { folder, github }
 }
 
-fn app_desk(server: &FakeGithub, key: &str) -> Desk {
+pub fn app_desk(server: &FakeGithub, key: &str) -> Desk {
     let folder = tempfile::tempdir().unwrap();
     let key_file = folder.path().join("app.key");
     std::fs::write(&key_file, key).unwrap();
@@ -41,7 +41,7 @@ fn app_desk(server: &FakeGithub, key: &str) -> Desk {
     Desk { folder, github }
 }
 
-fn listing() -> String {
+pub fn listing() -> String {
     format!("/repos/{REPOSITORY}/actions/runs?head_sha={SHA}&per_page=100")
 }
 
@@ -227,4 +227,30 @@ async fn what_is_posted_arrives_and_what_comes_back_is_read() {
     let body = json!({ "state": "pending", "context": "ripcord/preprod" });
     let answer: Value = desk.github.post(&route, &body).await.unwrap();
     assert_eq!((answer["state"].as_str(), server.seen()[0].body.clone()), (Some("pending"), body));
+}
+
+#[tokio::test]
+async fn a_server_that_takes_the_question_and_never_answers_is_given_up() {
+    let server = FakeGithub::start().await;
+    let desk = desk(&server);
+    server.fault(Fault::Hang, 1);
+    let asking = tokio::spawn(async move { desk.list().await });
+    while server.seen().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::pause();
+    let error = asking.await.unwrap().unwrap_err().to_string();
+    assert!(error.ends_with("no answer within 20 s"), "{error}");
+}
+
+#[tokio::test]
+async fn the_api_of_an_enterprise_server_keeps_the_path_before_its_routes() {
+    let server = FakeGithub::start().await;
+    let Desk { folder, .. } = desk(&server);
+    let api = server.api().join("api/v3").unwrap();
+    let login = Login::Token(folder.path().join("github-token"));
+    let github = Github::new(http(), api, login);
+    let error = github.get::<Value>(&listing()).await.unwrap_err();
+    assert!(matches!(error, GithubError::NotFound { .. }), "{error}");
+    assert_eq!(server.seen()[0].path, format!("/api/v3/repos/{REPOSITORY}/actions/runs"));
 }

@@ -9,7 +9,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use ripcord_agent::ports::{CannotAsk, RunSource, Verifier as _};
+use ripcord_agent::{
+    ports::{CannotAsk, Reporter, RunSource, Verifier as _},
+    verify::github::{GithubVerifier, Poller},
+};
 use ripcord_core::{
     Pace, Verdict,
     ci::{Conclusion, Run, Status, Wanted},
@@ -18,7 +21,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     client::SHA,
-    watcher::{Watching, poller_over, sha, verifier},
+    watcher::{Watching, question, sha, verifier},
 };
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -69,11 +72,8 @@ impl RunSource for Script {
     }
 }
 
-fn watch(
-    script: &Arc<Script>,
-    pace: Pace,
-) -> (Watching, Arc<impl ripcord_agent::ports::Verifier + use<>>) {
-    let verifier = verifier(&poller_over(script.clone()), &["ci.yml"], Duration::from_secs(10));
+fn watch(script: &Arc<Script>, pace: Pace) -> (Watching, Arc<GithubVerifier>) {
+    let verifier = verifier(&Poller::start(script.clone()), &["ci.yml"], Duration::from_secs(10));
     (Watching::start(verifier.clone(), pace, Duration::ZERO), verifier)
 }
 
@@ -92,8 +92,7 @@ async fn a_day_without_github_is_told_once_asked_gently_and_ends_within_minutes(
     assert!(pauses.iter().all(|pause| *pause <= Duration::from_secs(301)), "{pauses:?}");
     script.is_down.store(false, Ordering::SeqCst);
     let well_since = Instant::now();
-    let (report, _) = tokio::join!(watching.reports.recv(), sleep(Duration::ZERO));
-    assert_eq!(report.unwrap().value, Verdict::Success);
+    assert_eq!(watching.reports.recv().await.unwrap().value, Verdict::Success);
     assert!(well_since.elapsed() <= Duration::from_secs(301));
 }
 
@@ -103,12 +102,10 @@ async fn who_begins_to_wait_while_nothing_can_be_asked_is_told_so_at_once() {
     *script.limited_for.lock().unwrap() = Some(Duration::from_secs(1800));
     let (mut first, verifier) = watch(&script, Pace::Prompt);
     assert_eq!(first.next().await.value, Verdict::Unknown);
-    let poller = &verifier;
     let (sender, mut reports) = tokio::sync::mpsc::channel(8);
-    let (reporter, _story) = ripcord_agent::ports::Reporter::channel(8);
+    let (reporter, _story) = Reporter::channel(8);
     let began = Instant::now();
-    let second =
-        poller.watch(crate::watcher::question(Pace::Prompt, Duration::ZERO), &reporter, sender);
+    let second = verifier.watch(question(Pace::Prompt, Duration::ZERO), &reporter, sender);
     tokio::select! {
         () = second => panic!("the watch ended"),
         report = reports.recv() => assert_eq!(report.unwrap().value, Verdict::Unknown),

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use ripcord_agent::{
     adapters::github::GithubRuns,
-    ports::{Question, Reporter, RunSource, Verifier},
+    ports::{Question, Reporter, Verifier},
     verify::github::{GithubVerifier, Poller},
 };
 use ripcord_core::{CommitSha, DeploymentNumber, Pace, Verdict, VerdictReport};
@@ -103,9 +103,4 @@ impl Drop for Watching {
     fn drop(&mut self) {
         self.task.abort();
     }
-}
-
-/// For tests that bring their own source.
-pub fn poller_over(source: Arc<dyn RunSource>) -> Arc<Poller> {
-    Poller::start(source)
 }
