@@ -74,6 +74,12 @@ pub trait Runtime: Send + Sync {
     /// Whether a restart could be done now: asked before anything is touched.
     async fn preflight(&self) -> Result<(), Failure>;
 
+    /// Whether whatever runs the application answers: asked before a rollback, which brings other
+    /// files than those that a look at them would find now. The agent itself always does.
+    async fn reachable(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Restarts (or recreates) the application, and says what was restarted.
     async fn restart(&self, reporter: &Reporter) -> Result<String, Failure>;
 

@@ -260,6 +260,26 @@ fn the_core_has_no_clock_and_no_async() {
 }
 
 #[test]
+fn only_the_clock_of_the_engine_asks_for_the_wall_time() {
+    let words = ["SystemTime", "Timestamp::now", "Zoned::now", "CLOCK_REALTIME"];
+    let mut faults = Vec::new();
+    for source in sources().iter().filter(|source| {
+        source.is_in("agent/src/engine") && !source.is_in("agent/src/engine/clock.rs")
+    }) {
+        for (line, code) in source.code() {
+            if let Some(word) = words.iter().find(|word| code.contains(**word)) {
+                faults.push(format!(
+                    "{}:{line} has `{word}`:\n  the wall clock jumps, and deadlines must not; take \
+                     the engine's Clock, or tokio's Instant",
+                    source.path
+                ));
+            }
+        }
+    }
+    nothing_is_wrong(&faults);
+}
+
+#[test]
 fn the_controller_does_not_depend_on_the_agent() {
     let manifest = fs::read_to_string(root().join("controller/Cargo.toml")).unwrap();
     let knows = dependencies(&manifest).any(|name| name == "ripcord-agent");

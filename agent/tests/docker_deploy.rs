@@ -109,9 +109,9 @@ async fn a_compose_project_is_recreated_and_its_own_health_check_counts() {
     good_and_untested("recreate", CHECKED).await;
 }
 
-#[tokio::test]
-async fn a_commit_whose_container_exits_at_once_fails_and_the_old_one_serves_again() {
-    let Some(docked) = Docked::new("").await else { return };
+/// Deploys a commit whose container exits with 7, and finds the old one serving again.
+async fn good_and_exiting(more: &str) {
+    let Some(docked) = Docked::new(more).await else { return };
     let site = &docked.site;
     let agent = site.start(&docked.environment("restart"));
     let mut client = site.client(&agent);
@@ -121,9 +121,23 @@ async fn a_commit_whose_container_exits_at_once_fails_and_the_old_one_serves_aga
     let bad = site.git.pushed("bad");
     let told = deploy(&mut client, request("lab", &bad)).await;
     assert_eq!(told.outcome(), Outcome::Failed, "{}", told.story());
-    assert!(told.result().reason.contains("exit"), "{}", told.result().reason);
+    let reason = &told.result().reason;
+    assert!(
+        reason.contains("exited with code 7") || reason.contains("again and again"),
+        "{reason}"
+    );
     site.git.assert_live_is(&good);
     assert_eq!(docked.page().await, "good");
+}
+
+#[tokio::test]
+async fn a_commit_whose_container_exits_at_once_fails_and_the_old_one_serves_again() {
+    good_and_exiting("").await;
+}
+
+#[tokio::test]
+async fn a_commit_whose_container_crashes_again_and_again_fails_and_the_old_one_serves_again() {
+    good_and_exiting("restart: always").await;
 }
 
 #[tokio::test]

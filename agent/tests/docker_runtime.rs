@@ -12,16 +12,16 @@ use std::{
 
 use ripcord_agent::{
     adapters::docker::{Containers, DockerRuntime, DockerSettings, RestartAction, default_socket},
-    ports::{Runtime, RuntimeHealth},
+    ports::{Reporter, Runtime, RuntimeHealth, Told},
 };
+use ripcord_core::{Event, FailureKind};
 use support::{Project, docker, restart, until};
 use tokio::{
-    io::copy_bidirectional,
+    io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
     net::{UnixListener, UnixStream},
 };
 
 async fn page(port: u16) -> Option<String> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()?;
     stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await.ok()?;
     let mut answer = String::new();
@@ -216,5 +216,102 @@ async fn docker_that_goes_away_during_a_restart_is_waited_for() {
     let (result, story) = restart(&runtime).await;
     assert_eq!(result.unwrap(), "restarted web");
     assert!(story.iter().any(|line| line.contains("trying for 120s")), "{story:?}");
+    engine.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn docker_that_stays_away_is_waited_for_two_minutes_and_then_the_restart_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = behind(&folder.path().join("docker.sock"), Path::new("/none.yml"));
+    let begun = tokio::time::Instant::now();
+    let (result, story) = restart(&runtime).await;
+    let failure = result.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Runtime);
+    assert!(failure.message.starts_with("cannot reach docker at /"), "{failure}");
+    let waited = begun.elapsed().as_secs();
+    assert!((110..=120).contains(&waited), "{waited} s");
+    assert_eq!(story.len(), 1, "said once: {story:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn docker_that_takes_calls_and_never_answers_is_a_failure_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("docker.sock");
+    let _never_accepts = UnixListener::bind(&socket).unwrap();
+    let runtime = behind(&socket, Path::new("/none.yml"));
+    let begun = tokio::time::Instant::now();
+    let (result, _) = restart(&runtime).await;
+    for failure in [runtime.preflight().await.unwrap_err(), result.unwrap_err()] {
+        assert_eq!(failure.kind, FailureKind::Timeout, "{failure}");
+        assert!(failure.message.contains("within 15s"), "{failure}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+}
+
+/// Takes calls and passes them on, until a restart is asked for: that one it swallows.
+async fn swallow_restarts(listener: UnixListener) {
+    loop {
+        let (client, _) = listener.accept().await.unwrap();
+        let docker = UnixStream::connect(default_socket()).await.unwrap();
+        let (mut from_client, mut to_client) = client.into_split();
+        let (mut from_docker, mut to_docker) = docker.into_split();
+        tokio::spawn(async move {
+            let _ = tokio::io::copy(&mut from_docker, &mut to_client).await;
+        });
+        tokio::spawn(async move {
+            let mut bytes = vec![0; 64 * 1024];
+            while let Ok(count @ 1..) = from_client.read(&mut bytes).await {
+                if String::from_utf8_lossy(&bytes[..count]).contains("/restart") {
+                    tokio::time::pause();
+                    return std::future::pending().await;
+                }
+                to_docker.write_all(&bytes[..count]).await.unwrap();
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_restart_that_hangs_in_docker_is_a_failure_in_time() {
+    let Some(project) = Project::up("command: [sleep, \"1000\"]") else { return };
+    let socket = project.folder.join("docker.sock");
+    let engine = tokio::spawn(swallow_restarts(UnixListener::bind(&socket).unwrap()));
+    let (result, _) = restart(&behind(&socket, &project.file())).await;
+    let failure = result.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Timeout, "{failure}");
+    assert!(failure.message.contains("restart web within 60s"), "{failure}");
+    engine.abort();
+}
+
+#[tokio::test]
+async fn docker_that_goes_away_during_a_recreation_is_waited_for() {
+    let Some(project) = Project::up("command: [sleep, \"1000\"]") else { return };
+    let socket = project.folder.join("docker.sock");
+    let stop_timeout = Some(Duration::ZERO);
+    let settings = project.settings(RestartAction::Recreate);
+    let settings = DockerSettings { socket: socket.clone(), stop_timeout, ..settings };
+    let (reporter, mut told) = Reporter::channel(64);
+    let engine = tokio::spawn(async move {
+        // Away until it is missed; whatever the compose program printed meanwhile is not waited for.
+        while let Some(told) = told.recv().await {
+            if matches!(told, Told::Story(Event::Remarked { message }) if message.contains("trying for 120s"))
+            {
+                break;
+            }
+        }
+        let listener = UnixListener::bind(&socket).unwrap();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => {
+                    let mut client = accepted.unwrap().0;
+                    let mut docker = UnixStream::connect(default_socket()).await.unwrap();
+                    tokio::spawn(async move { copy_bidirectional(&mut client, &mut docker).await });
+                }
+                Some(_) = told.recv() => {}
+            }
+        }
+    });
+    let result = DockerRuntime::new(settings).restart(&reporter).await;
+    assert_eq!(result.unwrap(), "recreated web");
     engine.abort();
 }

@@ -76,7 +76,7 @@ fn a_file_of_a_newer_version_is_refused_and_left_as_it_is() {
     file.pragma_update(None, "user_version", 99).unwrap();
     let error = Journal::open(&path).unwrap_err();
     assert!(matches!(error, JournalError::NewerSchema { found: 99, .. }), "{error}");
-    assert!(error.to_string().contains("install the newer agent again"), "{error}");
+    assert!(error.remedy().unwrap().contains("install the newer agent again"), "{error}");
     let tables = "SELECT count(*) FROM sqlite_schema";
     assert_eq!(file.query_row(tables, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
 }
@@ -87,7 +87,7 @@ fn a_file_that_is_no_journal_is_refused() {
     let path = file_in(folder.path());
     std::fs::write(&path, "not a database, but long enough to be taken for one".repeat(40))
         .unwrap();
-    assert!(matches!(Journal::open(&path), Err(JournalError::Sqlite { .. })));
+    assert!(matches!(Journal::open(&path), Err(JournalError::Damaged(_))));
 }
 
 #[tokio::test]

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    effect::{Effect, Pace, Step, Watch},
+    effect::{Effect, Step, Watch},
     ids::{CommitSha, DeploymentNumber, Identity, Timestamp},
     lifecycle::{Deployment, Outcome, Phase, Placement},
+    limits,
     policy::Policy,
 };
 
@@ -19,11 +20,18 @@ pub struct Environment {
     /// What runs now, as far as is known; `None` before the first deployment, and when stranded
     /// half-way. A red commit that nothing can replace goes on running, and stays here.
     pub live: Option<Placement>,
-    /// Validated and once healthy here, in deployment order: the last is the newest.
-    pub validated: Vec<Placement>,
+    /// Validated and once healthy here, in the order in which they went live: the last is the newest.
+    pub validated: Vec<Earned>,
+    /// How many times something went live here.
+    #[serde(default)]
+    pub turns: u64,
     /// Those of them that a rollback left: no targets any more, until they are validated anew.
     #[serde(default)]
     pub withdrawn: BTreeSet<CommitSha>,
+    /// The turn of the newest rollback: what it left is no target any more, whatever becomes of
+    /// its verdict.
+    #[serde(default)]
+    pub last_rollback: u64,
     /// What ran before the first deployment; never validated.
     pub baseline: Option<CommitSha>,
     /// Commits that were rolled back for their verdict.
@@ -32,7 +40,7 @@ pub struct Environment {
     pub hold: Option<Hold>,
     /// Set: a human is needed.
     pub stranded: Option<Stranded>,
-    /// Deployments that have not ended, and superseded ones that listen to their verdict.
+    /// Deployments that have not ended, and ended ones that listen to their verdict.
     pub open: BTreeMap<DeploymentNumber, Deployment>,
     /// The one that mutates, or prepares to.
     pub active: Option<DeploymentNumber>,
@@ -40,6 +48,18 @@ pub struct Environment {
     pub queued: Option<DeploymentNumber>,
     /// When automatic rollbacks ended, the last ones.
     pub automatic_rollbacks: Vec<Timestamp>,
+}
+
+/// A placement that earned a good verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Earned {
+    /// What, and by which deployment.
+    #[serde(flatten)]
+    pub placement: Placement,
+    /// Which turn of [`Environment::turns`] put it live. Numbers are given at admission, and an
+    /// automatic rollback overtakes what waits.
+    #[serde(default)]
+    pub turn: u64,
 }
 
 /// Why a commit may not be deployed.
@@ -71,6 +91,17 @@ pub struct Stranded {
     pub reason: String,
     /// Since when.
     pub since: Timestamp,
+    /// How often people were told again.
+    #[serde(default)]
+    pub reminders: usize,
+}
+
+impl Stranded {
+    /// When people are to be told again.
+    pub(crate) fn reminder_due(&self) -> Option<Timestamp> {
+        let after = limits::STRANDED_REMINDERS_MS.get(self.reminders)?;
+        Some(self.since.plus(*after))
+    }
 }
 
 impl Environment {
@@ -99,6 +130,24 @@ impl Environment {
         self.open.get(&number).filter(|deployment| deployment.phase == Phase::Watching)
     }
 
+    /// The live deployment, when it may not stay live and nothing undoes it yet.
+    pub(crate) fn condemned_live(&self) -> Option<&Deployment> {
+        let live = self.open.get(&self.live?.deployment?)?;
+        let ended_live = live.outcome == Some(Outcome::Live);
+        let stays = live.phase == Phase::Watching || ended_live;
+        (stays && live.condemned.is_some()).then_some(live)
+    }
+
+    fn is_about_to_leave(&self, deployment: &Deployment) -> bool {
+        self.condemned_live().is_some_and(|condemned| condemned.number == deployment.number)
+    }
+
+    /// The live deployment, when it has ended and listens to its verdict.
+    pub(crate) fn listening_live(&self) -> Option<&Deployment> {
+        let live = self.open.get(&self.live?.deployment?)?;
+        live.is_listening().then_some(live)
+    }
+
     /// What people look at first: the active deployment, else the one whose verdict is awaited.
     #[must_use]
     pub fn foremost(&self) -> Option<&Deployment> {
@@ -115,12 +164,12 @@ impl Environment {
     /// The newest validated placement.
     #[must_use]
     pub fn newest_validated(&self) -> Option<Placement> {
-        self.validated.last().copied()
+        self.validated.last().map(|earned| earned.placement)
     }
 
     /// Whether the commit earned a good verdict here, as far back as that is remembered.
     pub(crate) fn has_earned_validation(&self, sha: CommitSha) -> bool {
-        self.validated.iter().any(|placement| placement.sha == sha)
+        self.validated.iter().any(|earned| earned.placement.sha == sha)
     }
 
     /// Whether the commit earned a good verdict here, and was not left since.
@@ -131,7 +180,7 @@ impl Environment {
     /// The commits that a rollback may need, now or later: they stay pinned.
     #[must_use]
     pub fn needed_commits(&self) -> BTreeSet<CommitSha> {
-        let validated = self.validated.iter().map(|placement| placement.sha);
+        let validated = self.validated.iter().map(|earned| earned.placement.sha);
         let live = self.live.map(|live| live.sha);
         let open = self.open.values().map(|deployment| deployment.sha);
         validated.chain(live).chain(self.baseline).chain(open).collect()
@@ -157,10 +206,10 @@ impl Environment {
     pub fn watches(&self) -> impl Iterator<Item = Watch> + '_ {
         self.open.values().filter_map(|deployment| {
             let since = deployment.watching_since?;
-            let pace = Pace::Prompt;
+            let pace = deployment.pace();
             let awaited = match deployment.phase {
                 Phase::Watching | Phase::Gating => deployment.condemned.is_none(),
-                Phase::Ended => deployment.outcome == Some(Outcome::Superseded),
+                Phase::Ended => deployment.is_listening() && !self.is_about_to_leave(deployment),
                 Phase::Queued
                 | Phase::Preparing
                 | Phase::Resetting
@@ -183,6 +232,7 @@ impl Environment {
             let deadline = deployment.deadline_due(policy);
             [notice, grace, deadline].into_iter().flatten().min()
         };
-        self.watches().filter_map(due).min()
+        let reminder = self.stranded.as_ref().and_then(Stranded::reminder_due);
+        self.watches().filter_map(due).chain(reminder).min()
     }
 }

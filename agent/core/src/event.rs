@@ -8,7 +8,7 @@ use crate::{
     failure::Failure,
     ids::{CommitSha, DeploymentNumber, Identity, RequestId},
     lifecycle::{Kind, Outcome, Phase, Placement},
-    verdict::VerdictReport,
+    verdict::{Verdict, VerdictReport},
 };
 
 /// One fact about an environment, or about one of its deployments.
@@ -103,6 +103,9 @@ pub enum Event {
     StillPending {
         /// Milliseconds of watching so far.
         after_ms: u64,
+        /// What verification says meanwhile.
+        #[serde(default)]
+        verdict: Verdict,
     },
     /// The commit earned a good verdict.
     Validated,
@@ -128,7 +131,7 @@ pub enum Event {
         /// Which one.
         by: DeploymentNumber,
     },
-    /// A superseded deployment stops listening to its verdict.
+    /// An ended deployment stops listening to its verdict.
     ListeningEnded,
     /// A rollback undoes it.
     UndoneBy {
@@ -146,6 +149,14 @@ pub enum Event {
         outcome: Outcome,
         /// Why, when the failure does not say it.
         note: Option<String>,
+        /// Whether it goes on listening to its verdict: a re-run may change it.
+        #[serde(default)]
+        listening: bool,
+    },
+    /// The environment is still stranded; people are told again.
+    StillStranded {
+        /// Milliseconds since it was.
+        after_ms: u64,
     },
     /// Deployments are refused from now on.
     Held {
@@ -163,6 +174,10 @@ pub enum Event {
     Recovered {
         /// Which phase.
         phase: Phase,
+        /// Milliseconds for which no agent ran, by the clocks of both; they do not count against
+        /// the time for a verdict.
+        #[serde(default)]
+        away_ms: i64,
     },
     /// A probe's try that did not pass.
     ProbeFailed {
@@ -213,6 +228,7 @@ impl Event {
             Self::UndoneBy { .. } => "undone_by",
             Self::Retargeted { .. } => "retargeted",
             Self::Ended { .. } => "ended",
+            Self::StillStranded { .. } => "still_stranded",
             Self::Held { .. } => "held",
             Self::Resumed { .. } => "resumed",
             Self::Recovered { .. } => "recovered",

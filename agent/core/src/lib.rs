@@ -25,7 +25,7 @@ mod watch_clock;
 
 pub use admission::{Admission, Refusal};
 pub use effect::{Effect, Pace, Step, StepDone, Watch};
-pub use environment::{Environment, Hold, Quarantine, Stranded};
+pub use environment::{Earned, Environment, Hold, Quarantine, Stranded};
 pub use event::{Entry, Event};
 pub use failure::{Failure, FailureKind};
 pub use ids::{

@@ -29,6 +29,9 @@ pub enum Kind {
         redeploy: bool,
         /// An ancestor of the live commit is fine.
         allow_older: bool,
+        /// A person lifted the commit's quarantine for it: CI's verdict does not undo it.
+        #[serde(default)]
+        overriding: bool,
     },
     /// The environment goes back.
     Rollback {
@@ -177,6 +180,9 @@ pub struct Deployment {
     pub admitted_at: Timestamp,
     /// When its commit was first found healthy here.
     pub live_at: Option<Timestamp>,
+    /// Which turn of the environment it took, when it went live.
+    #[serde(default)]
+    pub turn: u64,
     /// When watching began.
     pub watching_since: Option<Timestamp>,
     /// When the verdict became `cancelled`.
@@ -200,6 +206,30 @@ impl Deployment {
     #[must_use]
     pub fn placement(&self) -> Placement {
         Placement { deployment: Some(self.number), sha: self.sha }
+    }
+
+    /// Whether a person deployed it although its verdict is bad.
+    #[must_use]
+    pub fn is_overriding(&self) -> bool {
+        matches!(self.kind, Kind::Deploy { overriding: true, .. })
+    }
+
+    /// Whether it has ended, and a verdict on it still means something.
+    #[must_use]
+    pub fn is_listening(&self) -> bool {
+        let was_live = self.live_at.is_some();
+        let means_something = match self.outcome {
+            Some(Outcome::Superseded) => was_live && self.condemned.is_none(),
+            Some(
+                Outcome::Live
+                | Outcome::Validated
+                | Outcome::RolledBack
+                | Outcome::Failed
+                | Outcome::Stranded,
+            ) => true,
+            Some(Outcome::Refused) | None => false,
+        };
+        self.phase == Phase::Ended && self.watching_since.is_some() && means_something
     }
 
     /// Whether it is a rollback.

@@ -29,8 +29,14 @@ pub const FLAPPING_WINDOW_MS: u64 = 60 * 60 * 1000;
 /// first look comes after 30 s by default, and a source may need a retry.
 pub const LOOK_AFTER_START_MS: u64 = 2 * 60 * 1000;
 
-/// How many superseded deployments keep listening to their CI; older ones are let go.
-pub const SUPERSEDED_LISTENING: usize = 16;
+/// How many ended deployments keep listening to their CI; older ones are let go.
+pub const ENDED_LISTENING: usize = 16;
+
+/// How long an ended deployment listens for a re-run of its CI: a working day and the night before.
+pub const LATE_LISTENING_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// When people are told again that an environment is stranded, after it was: 15 min, 1 h, 6 h.
+pub const STRANDED_REMINDERS_MS: [u64; 3] = [15 * 60 * 1000, 60 * 60 * 1000, 6 * 60 * 60 * 1000];
 
 /// How many quarantined commits are remembered; the oldest are forgotten first.
 pub const QUARANTINED: usize = 256;

@@ -21,9 +21,10 @@ pub enum Severity {
 #[must_use]
 pub fn severity(event: &Event) -> Severity {
     match event {
-        Event::StepFailed { .. } | Event::Condemned { .. } | Event::Quarantined { .. } => {
-            Severity::Error
-        }
+        Event::StepFailed { .. }
+        | Event::Condemned { .. }
+        | Event::Quarantined { .. }
+        | Event::StillStranded { .. } => Severity::Error,
         Event::Ended { outcome, .. } => outcome_severity(*outcome),
         Event::VerdictReceived { report, .. } => verdict_severity(report.value),
         Event::TreeReset(report) if !report.saved.is_empty() => Severity::Warning,
@@ -110,13 +111,16 @@ pub fn sentence(entry: &Entry) -> String {
             if let (Some(by), Some(reason)) = (by, reason) {
                 text.push_str(&format!(", given by {by}: {reason}"));
             }
+            if let Some(detail) = &report.detail {
+                text.push_str(&format!(": {detail}"));
+            }
             if let Some(url) = &report.url {
                 text.push_str(&format!(", see {url}"));
             }
             text
         }
-        Event::StillPending { after_ms } => {
-            format!("no verdict after {}; not validated", human_duration(*after_ms))
+        Event::StillPending { after_ms, verdict } => {
+            format!("{} after {}; not validated", awaited(*verdict), human_duration(*after_ms))
         }
         Event::Validated => "validated: this is the rollback point now".to_owned(),
         Event::Condemned { reason } => format!("may not stay live: {reason}"),
@@ -126,13 +130,16 @@ pub fn sentence(entry: &Entry) -> String {
         Event::ListeningEnded => "stopped listening to its verdict".to_owned(),
         Event::UndoneBy { rollback } => format!("rollback {rollback} undoes it"),
         Event::Retargeted { sha } => format!("going on with the older {}", sha.short()),
-        Event::Ended { outcome, note } => {
+        Event::Ended { outcome, note, .. } => {
             let why = note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
             format!("{}{why}", outcome_words(*outcome))
         }
+        Event::StillStranded { after_ms } => {
+            format!("still stranded after {}: a human is needed now", human_duration(*after_ms))
+        }
         Event::Held { by, reason } => format!("on hold by {by}: {reason}"),
         Event::Resumed { by } => format!("resumed by {by}"),
-        Event::Recovered { phase } => {
+        Event::Recovered { phase, .. } => {
             format!("the agent started again, and goes on: {}", phase_sentence(*phase))
         }
         Event::ProbeFailed { attempt, detail } => format!("probe {attempt} failed: {detail}"),
@@ -152,6 +159,14 @@ fn phase_sentence(phase: Phase) -> &'static str {
         Phase::Watching => "live; waiting for the verdict",
         Phase::RollingBack => "rolling back",
         Phase::Ended => "ended",
+    }
+}
+
+fn awaited(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::NoRun => "no CI run was found",
+        Verdict::Unknown => "the verdict cannot be asked for",
+        Verdict::Pending | Verdict::Success | Verdict::Failure | Verdict::Cancelled => "no verdict",
     }
 }
 

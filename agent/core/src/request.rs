@@ -3,7 +3,7 @@
 use crate::{
     effect::StepDone,
     failure::Failure,
-    ids::{CommitSha, DeploymentNumber, Identity, RequestId},
+    ids::{CommitSha, DeploymentNumber, Identity, RequestId, Timestamp},
     lifecycle::Placement,
     verdict::VerdictReport,
 };
@@ -89,7 +89,10 @@ pub enum Input {
     /// Time passed: see [`crate::Environment::next_due`].
     Tick,
     /// The agent started, and read this state back.
-    AgentStarted,
+    AgentStarted {
+        /// When the agent before it last was alive, by that agent's clock; `None` when not known.
+        alive_until: Option<Timestamp>,
+    },
     /// An older tool left its last validated commit behind. Counts only where nothing happened yet.
     Import {
         /// That commit.

@@ -44,7 +44,8 @@ impl Environment {
         let target = |placement: &&Placement| {
             usable(&placement.sha) && !self.withdrawn.contains(&placement.sha)
         };
-        let validated = self.validated.iter().rev().find(target);
+        let mut validated = self.validated.iter().rev().map(|earned| &earned.placement);
+        let validated = validated.find(target);
         let baseline = self.baseline.filter(usable);
         validated.copied().or(baseline.map(|sha| Placement { deployment: None, sha }))
     }

@@ -2,10 +2,12 @@
 //! a tick and what a tick does never differ.
 
 use crate::{
+    effect::Pace,
     ids::Timestamp,
-    lifecycle::{Deployment, Phase},
+    lifecycle::{Deployment, Outcome, Phase},
     limits,
     policy::Policy,
+    verdict::Verdict,
 };
 
 impl Deployment {
@@ -25,10 +27,20 @@ impl Deployment {
     /// When waiting ends. Never while the source of verdicts cannot be asked: its outage is not
     /// the deployment's fault.
     pub(crate) fn deadline_due(&self, policy: &Policy) -> Option<Timestamp> {
+        if self.pace() == Pace::Late {
+            return self.finished_at.map(|at| at.plus(limits::LATE_LISTENING_MS));
+        }
         let since = self.watching_since?;
         let budget = policy.deadline_ms.saturating_add(self.unknown_ms);
         let due = self.not_right_after_start(since.plus(budget));
         self.unknown_since.is_none().then_some(due)
+    }
+
+    /// How soon a verdict is wanted: a superseded deployment still waits for its first one.
+    pub(crate) fn pace(&self) -> Pace {
+        let waits = self.outcome == Some(Outcome::Superseded)
+            && !matches!(self.verdict_value(), Verdict::Success | Verdict::Failure);
+        if self.phase == Phase::Ended && !waits { Pace::Late } else { Pace::Prompt }
     }
 
     /// A verdict that came while the agent was down is looked at before anybody gives up on it.

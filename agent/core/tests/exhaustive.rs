@@ -62,7 +62,7 @@ impl Node {
         if self.crashes > 0 {
             let runs = if self.touching() { None } else { self.runs };
             let crashed = Self { runs, crashes: self.crashes - 1, ..self.clone() };
-            all.push(crashed.after(Input::AgentStarted));
+            all.push(crashed.after(Input::AgentStarted { alive_until: None }));
         }
         self.steps(&mut all);
         for watch in self.environment.watches() {

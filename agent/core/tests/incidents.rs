@@ -3,47 +3,14 @@
 
 mod model;
 
-use model::{World, deploy_of, person, rollback_to, sha};
+use model::{
+    World, deploy_of, person, rollback_to, sha,
+    shorthand::{HEAD, MINUTE, world},
+};
 use ripcord_core::{
     Answer, DeployRequest, Effect, FailureKind, Hold, Input, OnDeadline, Outcome, Placement,
     Policy, Refusal, Step, Verdict, VerifyWhen,
 };
-
-const MINUTE: u64 = 60_000;
-const HEAD: u8 = 99;
-
-fn world() -> World {
-    World::new(Policy::default(), Some(sha(HEAD)))
-}
-
-impl World {
-    fn goes_live(&mut self, of: u8) {
-        self.deploy(of);
-        self.steps_good();
-    }
-
-    fn validated(&mut self, of: u8) -> u64 {
-        self.goes_live(of);
-        let number = self.environment.last.0;
-        self.verdict(number, Verdict::Success);
-        assert_eq!(self.outcome(number), Some(Outcome::Validated));
-        number
-    }
-
-    fn live(&self) -> Option<u8> {
-        self.environment.live.map(|live| live.sha.as_bytes()[0])
-    }
-
-    fn target(&self) -> Option<u8> {
-        self.environment.rollback_point().map(|target| target.sha.as_bytes()[0])
-    }
-
-    fn person_says(&mut self, of: u8, good: bool) {
-        let on = self.newest_of(sha(of)).unwrap();
-        let reason = "i looked".to_owned();
-        self.give(Input::OperatorVerdict { on, good, by: person(), reason });
-    }
-}
 
 #[test]
 fn a_green_verdict_that_comes_after_a_newer_deployment_still_makes_a_rollback_point() {

@@ -66,7 +66,7 @@ proptest! {
             journal.extend(&turn.decision.entries);
             let Some(wanted) = turn.after().wanted() else { continue };
             let intent = journal.iter().rev().find_map(|entry| match &entry.event {
-                Event::PhaseEntered { phase } | Event::Recovered { phase }
+                Event::PhaseEntered { phase } | Event::Recovered { phase, .. }
                     if entry.deployment == Some(wanted.deployment) => Some(*phase),
                 _ => None,
             });
@@ -133,7 +133,7 @@ proptest! {
                 }
                 Kind::Rollback { .. } => {
                     let target = world.turns.iter().flat_map(|turn| &turn.after().validated);
-                    let mut sha = target.filter(|placement| placement.deployment == Some(number));
+                    let mut sha = target.map(|e| e.placement).filter(|placement| placement.deployment == Some(number));
                     let sha = sha.next().expect("remembered").sha;
                     let was = |entry: &&&Entry| entry.event == Event::Validated
                         && entry.deployment.is_some_and(|of| kind_of(&world, of).1 == sha);
@@ -150,13 +150,13 @@ proptest! {
     fn what_is_validated_never_moves_back_except_by_going_back(world in a_world()) {
         for turn in &world.turns {
             let newest = |environment: &Environment| {
-                environment.newest_validated().and_then(|placement| placement.deployment)
+                environment.validated.last().map(|earned| earned.turn)
             };
             let went_back = turn.events().any(|(number, event)| {
                 matches!(event, Event::WentLive { .. }) && !is_deploy(&world, number)
             });
             prop_assert!(went_back || newest(turn.after()) >= newest(&turn.before));
-            let order: Vec<_> = turn.after().validated.iter().map(|p| p.deployment).collect();
+            let order: Vec<_> = turn.after().validated.iter().map(|e| e.turn).collect();
             prop_assert!(order.is_sorted());
         }
     }
@@ -198,7 +198,7 @@ proptest! {
     fn a_red_verdict_on_what_was_superseded_touches_nothing(world in a_world()) {
         for turn in &world.turns {
             let Input::Verdict { deployment, .. } = &turn.input else { continue };
-            if turn.before.open[deployment].phase != Phase::Ended { continue; }
+            if turn.before.open[deployment].outcome != Some(Outcome::Superseded) { continue; }
             let (before, after) = (&turn.before, turn.after());
             prop_assert_eq!((before.live, before.active), (after.live, after.active));
             prop_assert_eq!(before.queued, after.queued);
@@ -212,8 +212,8 @@ proptest! {
         for (at, entry) in journal.iter().enumerate() {
             let (Event::Ended { outcome, .. }, Some(number)) = (&entry.event, entry.deployment)
             else { continue };
-            let undone = world.story(number).into_iter().find_map(|event| match event {
-                Event::UndoneBy { rollback } => Some(*rollback),
+            let undone = journal[..at].iter().find_map(|earlier| match earlier.event {
+                Event::UndoneBy { rollback } if earlier.deployment == Some(number) => Some(rollback),
                 _ => None,
             });
             let healthy = |event: &Event| matches!(event, Event::WentLive { .. });
@@ -358,7 +358,7 @@ proptest! {
     #[test]
     fn a_crash_in_the_middle_of_a_touch_begins_with_a_reset(world in a_world()) {
         for turn in &world.turns {
-            if turn.input != Input::AgentStarted { continue; }
+            if !matches!(turn.input, Input::AgentStarted { .. }) { continue; }
             let touched = turn.before.active_deployment().filter(|active| touches(active.phase));
             if touched.is_some() {
                 let wanted = turn.after().wanted().map(|wanted| wanted.step);

@@ -51,7 +51,11 @@ fn event() -> impl Strategy<Value = Event> {
         phase().prop_map(|phase| Event::PhaseEntered { phase }),
         any::<(String, String)>().prop_map(|(subject, author)| Event::Prepared { subject, author }),
         tree().prop_map(Event::TreeReset),
-        (outcome(), note).prop_map(|(outcome, note)| Event::Ended { outcome, note }),
+        (outcome(), note, any::<bool>()).prop_map(|(outcome, note, listening)| Event::Ended {
+            outcome,
+            note,
+            listening
+        }),
         any::<String>()
             .prop_map(|text| Event::StepFailed { failure: Failure::new(FailureKind::Hook, text) }),
         verdict().prop_map(|report| Event::VerdictReceived { report, by: None, reason: None }),

@@ -62,7 +62,6 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(8);
 /// Makes the parts of one environment after the other.
 pub(super) struct Builder {
     state_dir: PathBuf,
-    journal: Journal,
     http: reqwest::Client,
     clock: Clock,
     /// One lock per git repository, however many environments use it.
@@ -80,24 +79,25 @@ struct Source {
 }
 
 impl Builder {
-    pub(super) fn new(
-        config: &Config,
-        journal: Journal,
-        http: reqwest::Client,
-        clock: Clock,
-    ) -> Self {
+    pub(super) fn new(config: &Config, http: reqwest::Client, clock: Clock) -> Self {
         let state_dir = config.state_dir.clone();
         let poller = config.github.as_ref().map(|config| {
             let client = github::client(config, http.clone());
             github::poller(config, client)
         });
-        Self { state_dir, journal, http, clock, locks: RefCell::default(), poller }
+        Self { state_dir, http, clock, locks: RefCell::default(), poller }
     }
 
-    pub(super) fn setup(&self, config: &EnvironmentConfig) -> (Setup, Arc<dyn LogSource>) {
+    /// What people read of an environment that has no driver, and its application's log.
+    pub(super) fn undriven(&self, config: &EnvironmentConfig) -> (About, Arc<dyn LogSource>) {
+        let source = self.source(config);
+        let logs = self.runtime(config, &source.work_tree).logs();
+        (about(config, source.absent), logs)
+    }
+
+    pub(super) fn setup(&self, config: &EnvironmentConfig, journal: Journal) -> Setup {
         let source = self.source(config);
         let runtime = self.runtime(config, &source.work_tree);
-        let logs = runtime.logs();
         let parts = Parts {
             probe: Some(Arc::new(self.probe(config))),
             probe_plan: probe_plan(config),
@@ -107,17 +107,16 @@ impl Builder {
             runtime,
             repository_lock: source.lock,
         };
-        let setup = Setup {
+        Setup {
             name: config.name.clone(),
             about: about(config, source.absent),
             policy: config.policy(),
             parts,
-            journal: self.journal.clone(),
+            journal,
             clock: self.clock,
             shutdown_grace: SHUTDOWN_GRACE,
             predecessor: config.validated_sha_file.as_deref().and_then(validated_file::read),
-        };
-        (setup, logs)
+        }
     }
 
     fn source(&self, config: &EnvironmentConfig) -> Source {

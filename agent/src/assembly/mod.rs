@@ -2,12 +2,12 @@
 
 mod check;
 mod environment;
+mod environments;
 mod github;
 mod state_dir;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use ripcord_core::{CommitSha, Environment};
 use ripcord_proto::{DESCRIPTORS, v1::agent_service_server::AgentServiceServer};
 use tokio::{sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -15,23 +15,23 @@ use tonic::{server::NamedService as _, service::InterceptorLayer};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
-    adapters::{git, validated_file},
+    adapters::git,
     config::Config,
-    engine::{Clock, Driver, Engine, EnvironmentHandle},
-    journal::{self, Journal, JournalError},
-    logs::{LogHub, Restarts},
+    engine::{Driver, Engine},
+    journal::JournalError,
     rpc::{
         access::{Access, AccessTable},
         limits,
         listener::{ListenError, Listener},
         peer,
         service::Service,
-        stream_logs::Logs,
         tls::{Tls, TlsError},
     },
     service,
     telemetry::AgentLog,
 };
+
+use environments::Environments;
 
 pub use check::check;
 pub use state_dir::StateDirError;
@@ -99,7 +99,6 @@ impl Agent {
         config.not_yet().iter().for_each(|part| tracing::warn!("{part}"));
         config.check_files().iter().for_each(|problem| tracing::warn!("{problem}"));
         let state_dir = state_dir::Lock::take(&config.state_dir)?;
-        let journal = Journal::open(&journal::file_in(&config.state_dir))?;
         let tls = Tls::load(&config.tls)?;
         let access = Access::new(AccessTable::from_config(&config.access));
         let listener = Listener::bind(config.listen, tls.clone()).await?;
@@ -107,9 +106,7 @@ impl Agent {
             listener.local_addr().map_err(|error| StartError::Other(error.to_string()))?;
 
         git::register_transports();
-        let (environments, logs) = environments(&config, journal, log).await?;
-        let (drivers, handles): (Vec<_>, Vec<_>) = environments.into_iter().unzip();
-        let engine = Engine::new(handles);
+        let Environments { engine, drivers, logs } = environments::start(&config, log).await?;
         let (tracker, broken) = (TaskTracker::new(), CancellationToken::new());
         for driver in drivers {
             tracker.spawn(drive(driver, shutdown.clone(), broken.clone()));
@@ -148,7 +145,7 @@ impl Agent {
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
         tokio::select! {
             () = recovery(&engine) => {
-                say_serving(&health, true).await;
+                say_serving(&health, engine.driven().next().is_some()).await;
                 service::ready();
                 tracing::info!("ready");
                 shutdown.cancelled().await;
@@ -187,7 +184,7 @@ async fn drive(driver: Driver, shutdown: CancellationToken, broken: Cancellation
 /// Waits until every environment has finished what the last agent left open.
 async fn recovery(engine: &Engine) {
     let mut pending: Vec<watch::Receiver<bool>> =
-        engine.environments().map(|environment| environment.recovered.clone()).collect();
+        engine.driven().map(|environment| environment.recovered.clone()).collect();
     let all = async {
         for recovered in &mut pending {
             // A driver that is gone has nothing left to recover.
@@ -227,47 +224,4 @@ async fn serve(
         }
     });
     Ok((health, serving))
-}
-
-type Environments = Vec<(Driver, EnvironmentHandle)>;
-
-async fn environments(
-    config: &Config,
-    journal: Journal,
-    log: Arc<AgentLog>,
-) -> Result<(Environments, Logs), StartError> {
-    let http = git::http_client::build(config.extra_ca.as_deref())
-        .map_err(|failure| StartError::Other(failure.message))?;
-    let builder = environment::Builder::new(config, journal, http, Clock::system());
-    let mut environments = Vec::new();
-    let mut applications = std::collections::BTreeMap::new();
-    for environment in config.environments.values() {
-        let (setup, source) = builder.setup(environment);
-        let (driver, handle) = Driver::new(setup).await?;
-        let (name, state) = (environment.name.clone(), handle.state.clone());
-        let restarts = Restarts::follow(handle.journal().clone(), name, state).await?;
-        let hub = LogHub::new(source, restarts);
-        if let Some(file) = &environment.validated_sha_file {
-            tokio::spawn(validated_file::keep(file.clone(), validated_commit(&handle)));
-        }
-        applications.insert(environment.name.clone(), hub);
-        environments.push((driver, handle));
-    }
-    let (_, never) = watch::channel(Arc::default());
-    let logs = Logs { agent: LogHub::new(log, never), applications };
-    Ok((environments, logs))
-}
-
-/// Which commit is validated, for the file in which old habits look for it.
-fn validated_commit(environment: &EnvironmentHandle) -> watch::Receiver<Option<CommitSha>> {
-    let newest = |state: &Environment| state.newest_validated().map(|newest| newest.sha);
-    let mut state = environment.state.clone();
-    let (out, validated) = watch::channel(newest(&state.borrow()));
-    tokio::spawn(async move {
-        while state.changed().await.is_ok() {
-            let now = newest(&state.borrow_and_update());
-            out.send_if_modified(|last| std::mem::replace(last, now) != now);
-        }
-    });
-    validated
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use ripcord_core::{
     Answer, CommitSha, DeploymentNumber, Effect, Entry, Environment, EnvironmentName, Event,
-    Failure, Input, Policy, StepDone, VerdictReport,
+    Failure, Input, Pace, Policy, StepDone, VerdictReport,
     notice::{self, Severity},
 };
 use tokio::{
     sync::{mpsc, watch},
-    time::{Duration, Instant, sleep_until, timeout},
+    time::{Duration, Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -35,6 +35,9 @@ const WAITING_REQUESTS: usize = 64;
 const WAITING_HAPPENINGS: usize = 256;
 /// After the journal failed, effects stay undone; the driver tries again after so long.
 const JOURNAL_RETRY: Duration = Duration::from_secs(2);
+/// How often a driver that waits for a verdict notes that it is alive: so much of the time for a
+/// verdict a crash may give back.
+const BEAT: Duration = Duration::from_secs(15);
 /// After its own start the agent waits so long for an application that it supervises.
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -71,6 +74,7 @@ pub struct Driver {
     watches: Watches,
     running: Option<Effect>,
     step: Option<AbortOnDropHandle<()>>,
+    beat: Interval,
     /// Steps ran since the repository was last let go.
     unsettled: bool,
     requests: mpsc::Receiver<Request>,
@@ -126,6 +130,7 @@ impl Driver {
             watches,
             running: None,
             step: None,
+            beat: beat(),
             unsettled: true,
             requests,
             happenings,
@@ -145,6 +150,7 @@ impl Driver {
         loop {
             self.start_what_is_wanted().await;
             let due = self.state.next_due(&self.policy).map(|at| self.clock.instant_of(at));
+            let waits = self.state.watches().any(|watch| watch.pace == Pace::Prompt);
             tokio::select! {
                 () = self.shutdown.cancelled() => break,
                 Some(happening) = self.happenings.recv() => self.handle(happening).await,
@@ -152,6 +158,7 @@ impl Driver {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.decide_for_itself(Input::Tick).await;
                 }
+                _ = self.beat.tick(), if waits => self.note_alive().await,
             }
         }
         self.farewell().await;
@@ -162,7 +169,11 @@ impl Driver {
         if let Some(validated) = self.predecessor {
             self.decide_for_itself(Input::Import { validated }).await;
         }
-        self.decide_for_itself(Input::AgentStarted).await;
+        let alive_until = self.journal.alive_until(&self.name).await.unwrap_or_else(|error| {
+            tracing::warn!(environment = %self.name, %error, "time without an agent counts");
+            None
+        });
+        self.decide_for_itself(Input::AgentStarted { alive_until }).await;
         let touched = self.state.active_deployment().is_some_and(|it| it.phase.has_touched());
         if self.state.live.is_none() || touched {
             return;
@@ -173,6 +184,13 @@ impl Driver {
                 tracing::error!(environment = %self.name, %failure, "the application does not run");
             }
             Err(_) => tracing::error!(environment = %self.name, "the application does not start"),
+        }
+    }
+
+    /// Time in which no agent runs does not count against the time for a verdict.
+    async fn note_alive(&self) {
+        if let Err(error) = self.journal.beat(&self.name, self.clock.now()).await {
+            tracing::debug!(environment = %self.name, %error, "not noted");
         }
     }
 
@@ -349,6 +367,12 @@ impl Driver {
         }
         self.performer.parts().runtime.shutdown().await;
     }
+}
+
+fn beat() -> Interval {
+    let mut beat = interval(BEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    beat
 }
 
 async fn run_step(performer: Arc<Performer>, effect: Effect, happenings: mpsc::Sender<Happening>) {

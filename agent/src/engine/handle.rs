@@ -1,10 +1,10 @@
 //! What the rest of the agent holds of an environment: a way to ask, and a way to look.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use ripcord_core::{
-    Answer, CommitSha, Deployment, DeploymentNumber, Environment, EnvironmentName, Identity, Input,
-    Phase, Placement, Refusal, RequestId, admission,
+    Admission, Answer, CommitSha, Deployment, DeploymentNumber, Environment, EnvironmentName,
+    Identity, Input, Phase, Placement, Refusal, RequestId, RollbackRequest, admission,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -13,32 +13,6 @@ use crate::{
     journal::{Journal, JournalError},
     ports::Activity,
 };
-
-/// All environments of the agent.
-#[derive(Clone, Default)]
-pub struct Engine {
-    environments: Arc<BTreeMap<EnvironmentName, EnvironmentHandle>>,
-}
-
-impl Engine {
-    /// An engine of these environments.
-    #[must_use]
-    pub fn new(environments: impl IntoIterator<Item = EnvironmentHandle>) -> Self {
-        let by_name = environments.into_iter().map(|handle| (handle.name.clone(), handle));
-        Self { environments: Arc::new(by_name.collect()) }
-    }
-
-    /// One environment.
-    #[must_use]
-    pub fn environment(&self, name: &EnvironmentName) -> Option<&EnvironmentHandle> {
-        self.environments.get(name)
-    }
-
-    /// All of them, by name.
-    pub fn environments(&self) -> impl Iterator<Item = &EnvironmentHandle> {
-        self.environments.values()
-    }
-}
 
 /// One environment, as the rest of the agent sees it. Cheap to clone.
 #[derive(Clone)]
@@ -117,6 +91,14 @@ pub enum EngineError {
         /// Which one.
         number: DeploymentNumber,
     },
+    /// The commit never was deployed here.
+    #[error("{sha} never was deployed to {environment}; see `ripcord history {environment}`")]
+    NeverDeployed {
+        /// Where it was looked for.
+        environment: EnvironmentName,
+        /// Which commit.
+        sha: CommitSha,
+    },
     /// The commit never went live here.
     #[error("{sha} never was live on {environment}; see `ripcord history {environment}`")]
     NeverLive {
@@ -168,10 +150,25 @@ impl EnvironmentHandle {
         missing.or_else(|| admission::refuse_unconfirmed(expected, confirm))
     }
 
-    /// What the configuration says against a rollback: only that there are no files to go back to.
-    #[must_use]
-    pub fn door_back(&self) -> Option<Refusal> {
-        self.about.absent.clone().map(|what| Refusal::Unavailable { what })
+    /// What speaks against a rollback before anything is touched: there are no files to go back to,
+    /// or nothing that could restart the application on them. Begun all the same, it would strand
+    /// what runs now.
+    pub async fn door_back(&self, request: &RollbackRequest) -> Option<Refusal> {
+        let what = match self.about.absent.clone() {
+            Some(absent) => Some(absent),
+            None if self.would_begin(request) => {
+                let unreachable = self.observer.reachable().await.err();
+                unreachable.map(|failure| format!("the application cannot be restarted: {failure}"))
+            }
+            None => None,
+        };
+        what.map(|what| Refusal::Unavailable { what })
+    }
+
+    /// Whether the rollback would do something, as opposed to joining one or being refused.
+    fn would_begin(&self, request: &RollbackRequest) -> bool {
+        let admission = admission::admit_rollback(&self.state.borrow(), request);
+        matches!(admission, Ok((Admission::Start | Admission::Queue, _)))
     }
 
     /// Finds where a rollback leads; `None` is the rollback point.
@@ -191,7 +188,8 @@ impl EnvironmentHandle {
             }
             Towards::Commit(sha) => {
                 let baseline = self.state.borrow().baseline.filter(|baseline| *baseline == sha);
-                let newest = self.journal.newest_live_of(&self.name, sha).await?;
+                let newest = self.journal.newest_of(&self.name, sha).await?;
+                let newest = newest.filter(|deployment| deployment.live_at.is_some());
                 let placement = newest.map(|deployment| deployment.placement());
                 let baseline = baseline.map(|sha| Placement { deployment: None, sha });
                 placement.or(baseline).map(Some).ok_or(EngineError::NeverLive { environment, sha })
@@ -203,12 +201,9 @@ impl EnvironmentHandle {
     ///
     /// # Errors
     /// When the journal or the driver does not answer; a refusal is an [`Answer`].
-    pub async fn rollback(
-        &self,
-        request: ripcord_core::RollbackRequest,
-    ) -> Result<Answer, EngineError> {
+    pub async fn rollback(&self, request: RollbackRequest) -> Result<Answer, EngineError> {
         let Some(made) = self.made_by(request.request_id.as_ref()).await? else {
-            return match self.door_back() {
+            return match self.door_back(&request).await {
                 Some(refusal) => self.refuse(None, request.by, refusal).await,
                 None => self.ask(Asked::Decide(Input::Rollback(request))).await,
             };
@@ -235,10 +230,10 @@ impl EnvironmentHandle {
         self.ask(Asked::Decide(Input::Resume { by })).await
     }
 
-    /// Records a person's verdict on a commit that was live here.
+    /// Records a person's verdict on a commit that was deployed here, or waits at the gate.
     ///
     /// # Errors
-    /// When the commit never was live here, or the journal or the driver does not answer.
+    /// When the commit never was deployed here, or the journal or the driver does not answer.
     pub async fn operator_verdict(
         &self,
         sha: CommitSha,
@@ -246,10 +241,20 @@ impl EnvironmentHandle {
         by: Identity,
         reason: String,
     ) -> Result<Answer, EngineError> {
-        let newest = self.journal.newest_live_of(&self.name, sha).await?;
-        let never = || EngineError::NeverLive { environment: self.name.clone(), sha };
+        let gated = self.gated(sha);
+        let newest = match gated {
+            Some(gated) => Some(gated),
+            None => self.journal.newest_of(&self.name, sha).await?,
+        };
+        let never = || EngineError::NeverDeployed { environment: self.name.clone(), sha };
         let on = newest.ok_or_else(never)?.placement();
         self.ask(Asked::Decide(Input::OperatorVerdict { on, good, by, reason })).await
+    }
+
+    fn gated(&self, sha: CommitSha) -> Option<Deployment> {
+        let state = self.state.borrow();
+        let active = state.active_deployment()?;
+        (active.phase == Phase::Gating && active.sha == sha).then(|| active.clone())
     }
 
     /// One deployment, as it stands.

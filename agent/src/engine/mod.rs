@@ -9,13 +9,15 @@ mod driver;
 mod handle;
 mod observe;
 mod perform;
+mod places;
 mod probing;
 mod relay;
 mod watching;
 
 pub use clock::Clock;
 pub use driver::{Driver, Setup};
-pub use handle::{About, ActivityNow, Engine, EngineError, EnvironmentHandle, Towards};
+pub use handle::{About, ActivityNow, EngineError, EnvironmentHandle, Towards};
 pub use observe::{Observation, Observer};
 pub use perform::Parts;
+pub use places::{Engine, Place, Stopped};
 pub use probing::ProbePlan;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ripcord_core::CommitSha;
+use ripcord_core::{CommitSha, Failure};
 use tokio::{
     sync::Mutex,
     time::{Instant, timeout},
@@ -42,6 +42,14 @@ impl Observer {
             probe: parts.probe.clone(),
             last: Mutex::new(None),
         }
+    }
+
+    /// Whether whatever runs the application answers now.
+    ///
+    /// # Errors
+    /// When it does not, with what to do about it.
+    pub async fn reachable(&self) -> Result<(), Failure> {
+        self.runtime.reachable().await
     }
 
     /// Looks now, or answers what was seen a moment ago.

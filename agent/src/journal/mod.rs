@@ -3,6 +3,7 @@
 //! Everything that people and programs see is a reading of it from a cursor. One connection lives
 //! on a thread of its own; the rest of the agent holds a [`Journal`], a handle that asks it.
 
+mod inspect;
 mod schema;
 mod store;
 
@@ -12,6 +13,7 @@ use ripcord_core::{
     CommitSha, Deployment, DeploymentNumber, Entry, Environment, EnvironmentName, RequestId,
     Sequence, Timestamp,
 };
+use rusqlite::ErrorCode;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use store::Store;
@@ -71,10 +73,11 @@ pub enum JournalError {
     /// A row is not what this version writes.
     #[error("the journal holds a row that this version cannot read")]
     Row(#[source] serde_json::Error),
+    /// The file is broken.
+    #[error("the journal is damaged: {0}")]
+    Damaged(String),
     /// The file was written by a newer version.
-    #[error(
-        "the journal has schema {found}, this version knows {known}: install the newer agent again, or restore an older state_dir"
-    )]
+    #[error("the journal has schema {found}, this version knows {known}")]
     NewerSchema {
         /// What the file says.
         found: i64,
@@ -84,6 +87,36 @@ pub enum JournalError {
     /// The journal's thread ended.
     #[error("the journal is closed")]
     Closed,
+}
+
+impl JournalError {
+    fn of(doing: &'static str, source: rusqlite::Error) -> Self {
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Damaged(source.to_string())
+            }
+            _ => Self::Sqlite { doing, source },
+        }
+    }
+
+    /// What a person can do about a file that stays as it is until somebody does; `None` for what
+    /// may pass by itself, such as a full disk.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::NewerSchema { .. } => {
+                Some("install the newer agent again, or restore an older state_dir")
+            }
+            Self::Damaged(_) => Some(
+                "restore state_dir from a backup, or move journal.sqlite away, with its -wal and \
+                 -shm, to begin without a history",
+            ),
+            Self::Row(_) => Some(
+                "install the version of the agent that wrote it, or restore state_dir from a backup",
+            ),
+            Self::Unwritable(_) | Self::Sqlite { .. } | Self::Closed => None,
+        }
+    }
 }
 
 /// A handle to the journal. Cheap to clone.
@@ -193,17 +226,42 @@ impl Journal {
         self.ask(move |store| store.requested(&environment, &request)).await
     }
 
-    /// The newest deployment of this commit that went live.
+    /// The newest deployment of this commit that went live, or else the newest one.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn newest_live_of(
+    pub async fn newest_of(
         &self,
         environment: &EnvironmentName,
         sha: CommitSha,
     ) -> Result<Option<Deployment>, JournalError> {
         let environment = environment.clone();
-        self.ask(move |store| store.newest_live_of(&environment, sha)).await
+        self.ask(move |store| store.newest_of(&environment, sha)).await
+    }
+
+    /// Notes that an environment's driver is alive at `at`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn beat(
+        &self,
+        environment: &EnvironmentName,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        let environment = environment.clone();
+        self.ask(move |store| store.beat(&environment, at)).await
+    }
+
+    /// When an environment's driver last was alive, as far as it was noted.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn alive_until(
+        &self,
+        environment: &EnvironmentName,
+    ) -> Result<Option<Timestamp>, JournalError> {
+        let environment = environment.clone();
+        self.ask(move |store| store.alive_until(&environment)).await
     }
 
     /// Wakes whenever something was appended.

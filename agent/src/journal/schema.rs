@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::JournalError;
 
 /// The schema that this version reads and writes.
-const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 const TABLES: &str = "
     CREATE TABLE event (
@@ -20,7 +20,8 @@ const TABLES: &str = "
 
     CREATE TABLE environment (         -- the fold of the events above
         name  TEXT PRIMARY KEY,
-        state TEXT NOT NULL
+        state TEXT NOT NULL,
+        alive INTEGER                  -- when its driver last was alive while it waited for a verdict
     ) STRICT;
 
     CREATE TABLE deployment (          -- a projection of the events above
@@ -32,14 +33,21 @@ const TABLES: &str = "
         data        TEXT    NOT NULL,
         PRIMARY KEY (environment, number)
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX deployment_by_sha ON deployment (environment, sha, number) WHERE went_live = 1;
+    CREATE INDEX deployment_by_sha ON deployment (environment, sha, went_live, number);
     CREATE INDEX deployment_by_request ON deployment (environment, request_id)
         WHERE request_id IS NOT NULL;
 ";
 
-/// Makes the tables in a new file; refuses a file that a newer version wrote.
+/// What makes the tables of version 1 those of version 2.
+const FROM_1: &str = "
+    ALTER TABLE environment ADD COLUMN alive INTEGER;
+    DROP INDEX deployment_by_sha;
+    CREATE INDEX deployment_by_sha ON deployment (environment, sha, went_live, number);
+";
+
+/// Makes the tables in a new file, or brings an older one up to date.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), JournalError> {
-    let sqlite = |source| JournalError::Sqlite { doing: "opened", source };
+    let sqlite = |source| JournalError::of("opened", source);
     // FULL: an intent is on the disk before its effect starts, also when the machine loses power.
     connection
         .execute_batch(
@@ -50,12 +58,15 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), JournalError> {
         connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(sqlite)?;
     match found {
         VERSION => Ok(()),
-        0 => {
-            let transaction = connection.transaction().map_err(sqlite)?;
-            transaction.execute_batch(TABLES).map_err(sqlite)?;
-            transaction.pragma_update(None, "user_version", VERSION).map_err(sqlite)?;
-            transaction.commit().map_err(sqlite)
-        }
+        0 => migrate(connection, TABLES).map_err(sqlite),
+        1 => migrate(connection, FROM_1).map_err(sqlite),
         _ => Err(JournalError::NewerSchema { found, known: VERSION }),
     }
+}
+
+fn migrate(connection: &mut Connection, statements: &str) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(statements)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
 }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, named_param
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
-use super::{Batch, Chapter, JournalError, Record, schema};
+use super::{Batch, Chapter, JournalError, Record, inspect, schema};
 
 pub(super) struct Store {
     connection: Connection,
@@ -18,7 +18,7 @@ pub(super) struct Store {
 }
 
 fn reading(source: rusqlite::Error) -> JournalError {
-    JournalError::Sqlite { doing: "read", source }
+    JournalError::of("read", source)
 }
 
 fn writing(source: rusqlite::Error) -> JournalError {
@@ -30,7 +30,8 @@ impl Store {
         path: &Path,
         announce: watch::Sender<Sequence>,
     ) -> Result<Self, JournalError> {
-        let opening = |source| JournalError::Sqlite { doing: "opened", source };
+        inspect::inspect(path)?;
+        let opening = |source| JournalError::of("opened", source);
         let mut connection = Connection::open(path).map_err(opening)?;
         schema::prepare(&mut connection)?;
         let newest: i64 = connection
@@ -111,6 +112,36 @@ impl Store {
         )
     }
 
+    pub(super) fn beat(&self, name: &EnvironmentName, at: Timestamp) -> Result<(), JournalError> {
+        let mut update = self
+            .connection
+            .prepare_cached("UPDATE environment SET alive = :at WHERE name = :name")
+            .map_err(writing)?;
+        let parameters = named_params! { ":at": at.0, ":name": name.as_str() };
+        update.execute(parameters).map_err(writing)?;
+        Ok(())
+    }
+
+    pub(super) fn alive_until(
+        &self,
+        name: &EnvironmentName,
+    ) -> Result<Option<Timestamp>, JournalError> {
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT max(alive) FROM (
+                     SELECT alive FROM environment WHERE name = :name
+                     UNION ALL
+                     SELECT * FROM (SELECT at FROM event WHERE environment = :name
+                                    ORDER BY sequence DESC LIMIT 1))",
+            )
+            .map_err(reading)?;
+        let alive: Option<i64> = statement
+            .query_row(named_params! { ":name": name.as_str() }, |row| row.get(0))
+            .map_err(reading)?;
+        Ok(alive.map(Timestamp))
+    }
+
     pub(super) fn deployment(
         &self,
         environment: &EnvironmentName,
@@ -141,15 +172,15 @@ impl Store {
         )
     }
 
-    pub(super) fn newest_live_of(
+    pub(super) fn newest_of(
         &self,
         environment: &EnvironmentName,
         sha: CommitSha,
     ) -> Result<Option<Deployment>, JournalError> {
         self.one(
             "SELECT data FROM deployment
-             WHERE environment = :environment AND sha = :sha AND went_live = 1
-             ORDER BY number DESC LIMIT 1",
+             WHERE environment = :environment AND sha = :sha
+             ORDER BY went_live DESC, number DESC LIMIT 1",
             named_params! { ":environment": environment.as_str(), ":sha": sha.to_string() },
         )
     }

@@ -152,7 +152,7 @@ pub(super) fn event(record: &Record) -> v1::Event {
 
 fn event_phase(event: &Event) -> v1::Phase {
     match event {
-        Event::PhaseEntered { phase: entered } | Event::Recovered { phase: entered } => {
+        Event::PhaseEntered { phase: entered } | Event::Recovered { phase: entered, .. } => {
             phase(*entered)
         }
         Event::UndoneBy { .. } => v1::Phase::RollingBack,
@@ -168,6 +168,7 @@ fn event_phase(event: &Event) -> v1::Phase {
         | Event::StepFailed { .. }
         | Event::VerdictReceived { .. }
         | Event::StillPending { .. }
+        | Event::StillStranded { .. }
         | Event::Validated
         | Event::Condemned { .. }
         | Event::Quarantined { .. }

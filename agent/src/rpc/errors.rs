@@ -7,7 +7,11 @@ use ripcord_proto::ERROR_DOMAIN;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::{causes::with_causes, engine::EngineError, journal::JournalError};
+use crate::{
+    causes::with_causes,
+    engine::{EngineError, Stopped},
+    journal::JournalError,
+};
 
 /// The certificate carries no identity that can be used.
 pub const BAD_IDENTITY: &str = "BAD_IDENTITY";
@@ -77,11 +81,18 @@ pub(super) fn journal(error: JournalError) -> Status {
             "JOURNAL",
             format!("{message}; nothing was done: check the disk of state_dir"),
         ),
-        JournalError::Row(_) | JournalError::NewerSchema { .. } => {
-            refuse(Code::DataLoss, "JOURNAL", message)
+        JournalError::Row(_) | JournalError::Damaged(_) | JournalError::NewerSchema { .. } => {
+            let remedy = error.remedy().unwrap_or_default();
+            refuse(Code::DataLoss, "JOURNAL", format!("{message}; {remedy}"))
         }
         JournalError::Closed => shutting_down(),
     }
+}
+
+/// Nothing may be done where nobody knows what was done before.
+pub(super) fn stopped(environment: &Stopped) -> Status {
+    let message = format!("{} is not served: {}", environment.name, environment.why);
+    refuse(Code::DataLoss, "JOURNAL", message)
 }
 
 pub(super) fn engine(error: EngineError) -> Status {
@@ -91,7 +102,7 @@ pub(super) fn engine(error: EngineError) -> Status {
         EngineError::UnknownDeployment { .. } => {
             refuse(Code::NotFound, "UNKNOWN_DEPLOYMENT", error.to_string())
         }
-        EngineError::NeverLive { .. } => {
+        EngineError::NeverLive { .. } | EngineError::NeverDeployed { .. } => {
             refuse(Code::FailedPrecondition, "NEVER_LIVE", error.to_string())
         }
     }

@@ -25,12 +25,12 @@ pub(super) fn deploy(
     Ok(planned(environment, &state, request.sha.to_string(), plan))
 }
 
-pub(super) fn rollback(
+pub(super) async fn rollback(
     environment: &EnvironmentHandle,
     request: &RollbackRequest,
 ) -> Result<v1::Result, Status> {
     let state = environment.state.borrow().clone();
-    if let Some(refusal) = environment.door_back() {
+    if let Some(refusal) = environment.door_back(request).await {
         return Err(errors::refused(&refusal));
     }
     let (admission, target) =

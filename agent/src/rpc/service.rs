@@ -17,7 +17,7 @@ use super::{
     progress::{self, ProgressStream, Reading},
     status, stream_logs,
 };
-use crate::engine::{Engine, EnvironmentHandle};
+use crate::engine::{Engine, EnvironmentHandle, Place};
 
 /// How many deployments `history` lists when the caller does not say, and at most.
 const HISTORY: (usize, usize) = (20, 1000);
@@ -40,8 +40,15 @@ impl Service {
     }
 
     fn environment(&self, name: &EnvironmentName) -> Result<&EnvironmentHandle, Status> {
-        let known = || self.engine.environments().map(|environment| &environment.name);
-        self.engine.environment(name).ok_or_else(|| errors::unknown_environment(name, known()))
+        match self.place(name)? {
+            Place::Driven(environment) => Ok(environment),
+            Place::Stopped(stopped) => Err(errors::stopped(stopped)),
+        }
+    }
+
+    fn place(&self, name: &EnvironmentName) -> Result<&Place, Status> {
+        let known = || self.engine.places().map(Place::name);
+        self.engine.place(name).ok_or_else(|| errors::unknown_environment(name, known()))
     }
 
     /// What becomes of an answered request: a stream, or the refusal.
@@ -113,7 +120,7 @@ impl AgentService for Service {
         let to = environment.resolve(parse::towards(&message)?).await.map_err(errors::engine)?;
         let asked = parse::rollback(&message, allowed.identity().clone(), to)?;
         let progress = if message.dry_run {
-            progress::only(Item::Result(plan::rollback(environment, &asked)?))
+            progress::only(Item::Result(plan::rollback(environment, &asked).await?))
         } else {
             let answer = environment.rollback(asked).await.map_err(errors::engine)?;
             self.follow::<access::Rollback>(&peer, environment, answer, message.wait()).await?
@@ -153,13 +160,12 @@ impl AgentService for Service {
         for text in &request.get_ref().environments {
             let name = parse::environment(text)?;
             let _: Authorized<ReadStatus> = self.access.authorize(&peer, &name)?;
-            shown.push(self.environment(&name)?);
+            shown.push(self.place(&name)?);
         }
         if shown.is_empty() {
-            let may_see = |environment: &&EnvironmentHandle| {
-                self.access.authorize::<ReadStatus>(&peer, &environment.name).is_ok()
-            };
-            shown = self.engine.environments().filter(may_see).collect();
+            let may_see =
+                |place: &&Place| self.access.authorize::<ReadStatus>(&peer, place.name()).is_ok();
+            shown = self.engine.places().filter(may_see).collect();
         }
         let environments = join_all(shown.into_iter().map(status::of)).await;
         Ok(Response::new(v1::StatusResponse { agent: Some(status::agent()), environments }))
@@ -195,8 +201,15 @@ impl AgentService for Service {
             self.access.authorize_everywhere::<access::Logs>(&peer)?;
         }
         let _: Authorized<access::Logs> = self.access.authorize(&peer, &name)?;
-        let environment = self.environment(&name)?;
-        let lines = self.logs.read(environment, &message).await?;
+        let lines = match message.of {
+            Some(Of::Deployment(number)) => {
+                stream_logs::story_of(self.environment(&name)?, number, &message).await?
+            }
+            Some(Of::Agent(true)) => self.logs.of_agent(&message)?,
+            Some(Of::Agent(false)) | None => {
+                self.logs.of_application(self.place(&name)?.name(), &message)?
+            }
+        };
         let cut = self.access.clone().withdrawn::<access::Logs>(peer, name);
         Ok(Response::new(stream_logs::until(lines, cut)))
     }

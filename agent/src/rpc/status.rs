@@ -5,7 +5,7 @@ use ripcord_proto::v1;
 
 use super::convert;
 use crate::{
-    engine::{EnvironmentHandle, Observation},
+    engine::{EnvironmentHandle, Observation, Place, Stopped},
     ports::Sample,
 };
 
@@ -18,7 +18,26 @@ pub(super) fn agent() -> v1::AgentInfo {
 }
 
 /// One environment, looked at now.
-pub(super) async fn of(environment: &EnvironmentHandle) -> v1::EnvironmentStatus {
+pub(super) async fn of(place: &Place) -> v1::EnvironmentStatus {
+    match place {
+        Place::Driven(environment) => driven(environment).await,
+        Place::Stopped(environment) => stopped(environment),
+    }
+}
+
+/// What the configuration says of it, and why there is nothing more to say.
+fn stopped(environment: &Stopped) -> v1::EnvironmentStatus {
+    v1::EnvironmentStatus {
+        name: environment.name.to_string(),
+        title: environment.about.title.clone(),
+        url: environment.about.url.clone().unwrap_or_default(),
+        stranded: "its journal cannot be used, so nobody watches what runs here".to_owned(),
+        unavailable: environment.why.clone(),
+        ..v1::EnvironmentStatus::default()
+    }
+}
+
+async fn driven(environment: &EnvironmentHandle) -> v1::EnvironmentStatus {
     let state = environment.state.borrow().clone();
     let seen = match state.live {
         Some(live) => Some(environment.observer.look(live.sha).await),

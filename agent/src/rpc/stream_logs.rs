@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, pin::Pin, sync::Arc};
 
 use futures_util::{Stream, StreamExt as _, stream};
 use ripcord_core::{DeploymentNumber, EnvironmentName};
-use ripcord_proto::v1::{StreamLogsRequest, StreamLogsResponse, stream_logs_request::Of};
+use ripcord_proto::v1::{StreamLogsRequest, StreamLogsResponse};
 use tonic::{Code, Status};
 
 use super::errors;
@@ -24,25 +24,20 @@ pub struct Logs {
 pub(super) type Lines = Pin<Box<dyn Stream<Item = Result<StreamLogsResponse, Status>> + Send>>;
 
 impl Logs {
-    /// The lines that `request` asks for.
-    pub(super) async fn read(
+    /// Lines of the agent's own log.
+    pub(super) fn of_agent(&self, request: &StreamLogsRequest) -> Result<Lines, Status> {
+        hub_lines(&self.agent, request)
+    }
+
+    /// Lines of an application's log.
+    pub(super) fn of_application(
         &self,
-        environment: &EnvironmentHandle,
+        environment: &EnvironmentName,
         request: &StreamLogsRequest,
     ) -> Result<Lines, Status> {
-        match request.of {
-            Some(Of::Deployment(number)) => {
-                story_of(environment, DeploymentNumber(number), request).await
-            }
-            Some(Of::Agent(true)) => hub_lines(&self.agent, request),
-            Some(Of::Agent(false)) | None => {
-                let hub = self.applications.get(&environment.name);
-                let hub = hub.ok_or_else(|| {
-                    errors::unknown_environment(&environment.name, self.applications.keys())
-                })?;
-                hub_lines(hub, request)
-            }
-        }
+        let known = self.applications.keys();
+        let unknown = || errors::unknown_environment(environment, known);
+        hub_lines(self.applications.get(environment).ok_or_else(unknown)?, request)
     }
 }
 
@@ -54,11 +49,13 @@ fn hub_lines(hub: &Arc<LogHub>, request: &StreamLogsRequest) -> Result<Lines, St
     Ok(Box::pin(hub.read(query).map(move |item| item.map_err(failed))))
 }
 
-async fn story_of(
+/// A deployment's story as lines.
+pub(super) async fn story_of(
     environment: &EnvironmentHandle,
-    number: DeploymentNumber,
+    number: u64,
     request: &StreamLogsRequest,
 ) -> Result<Lines, Status> {
+    let number = DeploymentNumber(number);
     environment.deployment(number).await.map_err(errors::engine)?;
     let after = story::parse_cursor(&request.cursor);
     let after = after.map_err(|invalid| errors::invalid(invalid.to_string()))?;

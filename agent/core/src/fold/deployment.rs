@@ -36,6 +36,7 @@ impl Deployment {
             poisoned: Vec::new(),
             admitted_at: at,
             live_at: None,
+            turn: 0,
             watching_since: None,
             cancelled_at: None,
             unknown_since: None,
@@ -47,7 +48,8 @@ impl Deployment {
         })
     }
 
-    pub(super) fn apply(&mut self, event: &Event, at: Timestamp) {
+    /// Makes this what it is after `event`; `turns` is how often something went live here before.
+    pub(super) fn apply(&mut self, event: &Event, at: Timestamp, turns: u64) {
         match event {
             Event::PhaseEntered { phase } => {
                 self.leave_phase(at);
@@ -65,7 +67,7 @@ impl Deployment {
             }
             Event::WentLive { .. } => {
                 self.leave_phase(at);
-                self.live_at = Some(at);
+                (self.live_at, self.turn) = (Some(at), turns + 1);
                 self.timings_ms.insert("live".to_owned(), at.since(self.admitted_at));
             }
             Event::StepFailed { failure } => self.failure = Some(failure.clone()),
@@ -86,29 +88,33 @@ impl Deployment {
                 self.leave_phase(at);
                 self.undone_by = Some(*rollback);
                 self.phase = Phase::RollingBack;
+                (self.outcome, self.finished_at) = (None, None);
             }
             Event::Retargeted { sha } => {
                 self.poisoned.push(self.sha);
                 self.sha = *sha;
                 self.condemned = None;
             }
-            Event::Ended { outcome, note } => {
+            Event::Ended { outcome, note, listening } => {
                 if note.is_some() {
                     self.note.clone_from(note);
                 }
+                self.watching_since = self.watching_since.filter(|_| *listening);
                 self.end(*outcome, at);
             }
             Event::ListeningEnded => self.watching_since = None,
-            Event::Recovered { phase } => {
+            Event::Recovered { phase, away_ms } => {
                 self.phase = *phase;
                 self.resumed_at = Some(at);
+                self.leave_out(*away_ms);
             }
+            Event::Validated => self.validated_late(),
             Event::Admitted { .. }
             | Event::Refused { .. }
             | Event::ValidatedImported { .. }
             | Event::TreeReset(_)
             | Event::Restarted { .. }
-            | Event::Validated
+            | Event::StillStranded { .. }
             | Event::Quarantined { .. }
             | Event::QuarantineLifted { .. }
             | Event::Held { .. }
@@ -130,6 +136,22 @@ impl Deployment {
         }
     }
 
+    /// Time in which no agent ran counts for nothing: what waits has waited less long.
+    fn leave_out(&mut self, away_ms: i64) {
+        let shift = |at: Timestamp| Timestamp(at.0.saturating_add(away_ms));
+        self.watching_since = self.watching_since.map(shift);
+        self.cancelled_at = self.cancelled_at.map(shift);
+        self.unknown_since = self.unknown_since.map(shift);
+    }
+
+    /// A commit that runs, and whose CI turned green after all, needs nobody any more.
+    fn validated_late(&mut self) {
+        if matches!(self.outcome, Some(Outcome::Live | Outcome::Stranded)) {
+            self.outcome = Some(Outcome::Validated);
+            (self.note, self.condemned) = (None, None);
+        }
+    }
+
     fn leave_phase(&mut self, at: Timestamp) {
         let elapsed = at.since(self.admitted_at);
         self.timings_ms.insert(self.phase.as_str().to_owned(), elapsed);
@@ -145,10 +167,6 @@ impl Deployment {
 
     /// Ended, and its verdict is not awaited any more.
     pub(super) fn is_forgotten(&self) -> bool {
-        let listens = self.outcome == Some(Outcome::Superseded)
-            && self.live_at.is_some()
-            && self.watching_since.is_some()
-            && self.condemned.is_none();
-        self.phase == Phase::Ended && !listens
+        self.phase == Phase::Ended && !self.is_listening()
     }
 }

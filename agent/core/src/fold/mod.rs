@@ -1,13 +1,12 @@
 //! The fold: what each fact of the journal makes of an environment. Decides nothing.
 
 mod deployment;
-
-use std::collections::BTreeSet;
+mod targets;
 
 use crate::{
     environment::{Environment, Hold, Quarantine, Stranded},
     event::{Entry, Event},
-    ids::{CommitSha, DeploymentNumber, Timestamp},
+    ids::{DeploymentNumber, Timestamp},
     lifecycle::{Deployment, Kind, Outcome, Phase, Placement},
     limits,
 };
@@ -40,8 +39,9 @@ impl Environment {
                 self.hold = Some(Hold { by: by.clone(), reason: reason.clone(), since: at });
             }
             Event::Resumed { .. } => self.hold = None,
+            Event::StillStranded { .. } => self.count_reminder(),
             Event::ValidatedImported { sha } => {
-                self.validated.push(Placement { deployment: None, sha: *sha });
+                self.remember_validated(Placement { deployment: None, sha: *sha }, 0);
             }
             Event::Quarantined { sha, reason } => {
                 let quarantine = Quarantine { reason: reason.clone(), since: at };
@@ -82,7 +82,7 @@ impl Environment {
         event: &Event,
         at: Timestamp,
     ) -> Deployment {
-        deployment.apply(event, at);
+        deployment.apply(event, at, self.turns);
         self.follow(&deployment, event, at);
         if !deployment.is_forgotten() {
             self.open.insert(deployment.number, deployment.clone());
@@ -96,7 +96,7 @@ impl Environment {
         let live = self.live.filter(|live| live.deployment == Some(number));
         if let (Event::Validated, Some(live)) = (event, live) {
             self.stranded = None;
-            self.remember_validated(live);
+            self.remember_validated(live, self.turns);
         }
     }
 
@@ -116,11 +116,15 @@ impl Environment {
                 self.follow_ending(deployment, at);
             }
             Event::WentLive { .. } => {
-                self.withdraw_left(deployment);
+                self.take_turn(deployment);
                 self.live = Some(deployment.placement());
                 self.stranded = None;
             }
-            Event::Validated => self.remember_validated(deployment.placement()),
+            Event::Validated => {
+                let is_live = self.live == Some(deployment.placement());
+                self.stranded = self.stranded.take().filter(|_| !is_live);
+                self.remember_validated(deployment.placement(), deployment.turn);
+            }
             Event::BaselineFound { sha } => self.baseline = Some(*sha),
             Event::Admitted { .. }
             | Event::Refused { .. }
@@ -136,6 +140,7 @@ impl Environment {
             | Event::QuarantineLifted { .. }
             | Event::ListeningEnded
             | Event::Retargeted { .. }
+            | Event::StillStranded { .. }
             | Event::Held { .. }
             | Event::Resumed { .. }
             | Event::Recovered { .. }
@@ -156,7 +161,8 @@ impl Environment {
             Some(Outcome::Stranded) => {
                 let reason = deployment.explanation().unwrap_or("unknown").to_owned();
                 self.live = self.live.filter(|live| *live == deployment.placement());
-                self.stranded = Some(Stranded { deployment: deployment.number, reason, since: at });
+                let deployment = deployment.number;
+                self.stranded = Some(Stranded { deployment, reason, since: at, reminders: 0 });
             }
             Some(Outcome::Live | Outcome::Validated) if automatic => {
                 self.automatic_rollbacks
@@ -175,30 +181,10 @@ impl Environment {
         }
     }
 
-    /// A commit that was rolled back is not a target any more: rolling back twice goes back twice.
-    fn withdraw_left(&mut self, rollback: &Deployment) {
-        if !rollback.is_rollback() {
-            return;
+    fn count_reminder(&mut self) {
+        if let Some(stranded) = &mut self.stranded {
+            stranded.reminders += 1;
         }
-        for left in [self.live, rollback.previous].into_iter().flatten() {
-            if left.sha != rollback.sha && self.was_validated(left.sha) {
-                self.withdrawn.insert(left.sha);
-            }
-        }
-    }
-
-    /// `validated` never moves back in deployment order.
-    fn remember_validated(&mut self, placement: Placement) {
-        let newest = self.newest_validated().and_then(|newest| newest.deployment);
-        if placement.deployment <= newest {
-            return;
-        }
-        self.validated.retain(|older| older.sha != placement.sha);
-        self.validated.push(placement);
-        let surplus = self.validated.len().saturating_sub(limits::ROLLBACK_TARGETS);
-        self.validated.drain(..surplus);
-        let validated: BTreeSet<CommitSha> = self.validated.iter().map(|it| it.sha).collect();
-        self.withdrawn.retain(|sha| *sha != placement.sha && validated.contains(sha));
     }
 
     fn forget_oldest_quarantine(&mut self) {
@@ -210,9 +196,12 @@ impl Environment {
     }
 
     fn forget_oldest_listener(&mut self) {
-        let ended = |deployment: &&Deployment| deployment.phase == Phase::Ended;
-        if self.open.values().filter(ended).count() > limits::SUPERSEDED_LISTENING {
-            let oldest = self.open.values().find(ended).map(|deployment| deployment.number);
+        let live = self.live.and_then(|live| live.deployment);
+        let gone = |deployment: &&Deployment| {
+            deployment.phase == Phase::Ended && Some(deployment.number) != live
+        };
+        if self.open.values().filter(gone).count() > limits::ENDED_LISTENING {
+            let oldest = self.open.values().find(gone).map(|deployment| deployment.number);
             oldest.map(|number| self.open.remove(&number));
         }
     }

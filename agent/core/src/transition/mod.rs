@@ -78,7 +78,7 @@ impl Environment {
             Input::StepEnded { deployment, result } => draft.step_ended(deployment, result)?,
             Input::Verdict { deployment, report } => draft.verdict(deployment, report)?,
             Input::Tick => draft.tick(),
-            Input::AgentStarted => draft.agent_started(),
+            Input::AgentStarted { alive_until } => draft.agent_started(alive_until),
             Input::Import { validated } => draft.import(validated),
         };
         draft.settle();
@@ -124,7 +124,14 @@ impl<'a> Draft<'a> {
         self.push(number, Event::PhaseEntered { phase });
     }
 
+    /// Ends a deployment whose verdict means nothing any more.
     fn end(&mut self, number: DeploymentNumber, outcome: Outcome, note: Option<String>) {
-        self.push(number, Event::Ended { outcome, note });
+        self.push(number, Event::Ended { outcome, note, listening: false });
+    }
+
+    /// Ends a deployment on which a later verdict still means something, where the source may
+    /// change its mind.
+    fn end_listening(&mut self, number: DeploymentNumber, outcome: Outcome, note: Option<String>) {
+        self.push(number, Event::Ended { outcome, note, listening: self.policy.late_verdicts });
     }
 }

@@ -4,7 +4,7 @@ use super::{Answer, Draft};
 use crate::{
     environment::Environment,
     event::Event,
-    ids::CommitSha,
+    ids::{CommitSha, Timestamp},
     lifecycle::{Deployment, Phase},
 };
 
@@ -18,16 +18,17 @@ impl Draft<'_> {
 
     /// A crash leaves a tree and an application in an unknown state: both are made anew. Whoever
     /// waits for a verdict goes on waiting.
-    pub(super) fn agent_started(&mut self) -> Answer {
+    pub(super) fn agent_started(&mut self, alive_until: Option<Timestamp>) -> Answer {
+        let away_ms = alive_until.map_or(0, |until| self.now.0.saturating_sub(until.0));
         let interrupted =
             self.state.active_deployment().map(|active| (active.number, active.phase));
         if let Some((number, phase)) = interrupted {
-            self.push(number, Event::Recovered { phase: goes_on_from(phase) });
+            self.push(number, Event::Recovered { phase: goes_on_from(phase), away_ms });
         }
         let watching = |deployment: &&Deployment| deployment.phase == Phase::Watching;
         let watched: Vec<_> = self.state.open.values().filter(watching).map(|d| d.number).collect();
         for number in watched {
-            self.push(number, Event::Recovered { phase: Phase::Watching });
+            self.push(number, Event::Recovered { phase: Phase::Watching, away_ms });
         }
         Answer::Done
     }

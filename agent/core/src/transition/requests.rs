@@ -18,11 +18,12 @@ impl Draft<'_> {
             Admission::Start | Admission::Queue => {
                 let DeployRequest { sha, by, reason, request_id, .. } = request;
                 let DeployRequest { redeploy, allow_older, .. } = request;
-                if self.state.quarantined.contains_key(&sha) {
+                let overriding = self.state.quarantined.contains_key(&sha);
+                if overriding {
                     self.push(None, Event::QuarantineLifted { sha });
                 }
                 let previous = self.state.live;
-                let kind = Kind::Deploy { redeploy, allow_older };
+                let kind = Kind::Deploy { redeploy, allow_older, overriding };
                 let admitted = Event::Admitted { kind, sha, by, reason, request_id, previous };
                 self.take_in(admitted)
             }
@@ -92,7 +93,7 @@ impl Draft<'_> {
         Answer::Done
     }
 
-    /// A person's word is the last one on what was superseded.
+    /// A person's word is the last one on what has ended.
     fn stop_listening_to(&mut self, sha: CommitSha) {
         let listens = |other: &&Deployment| other.sha == sha && other.phase == Phase::Ended;
         let listeners: Vec<_> = self.state.open.values().filter(listens).cloned().collect();
@@ -103,7 +104,8 @@ impl Draft<'_> {
 
     fn person_says_bad(&mut self, sha: CommitSha, by: Identity, why: String) {
         self.push(None, Event::Quarantined { sha, reason: why.clone() });
-        let same_commit = |deployment: &&Deployment| deployment.sha == sha;
+        let same_commit =
+            |deployment: &&Deployment| deployment.sha == sha && deployment.phase != Phase::Ended;
         let underway: Vec<_> = self.state.open.values().filter(same_commit).cloned().collect();
         for deployment in underway {
             self.condemn(&deployment, why.clone());
@@ -116,7 +118,8 @@ impl Draft<'_> {
     fn undo_closed_live(&mut self, sha: CommitSha, by: Identity, why: String) {
         let stays = self.state.live.filter(|live| self.state.in_place() == Some(*live));
         let Some(live) = stays.filter(|live| live.sha == sha) else { return };
-        let is_open = live.deployment.is_some_and(|number| self.state.open.contains_key(&number));
+        let open = live.deployment.and_then(|number| self.state.open.get(&number));
+        let is_open = open.is_some_and(|deployment| deployment.phase != Phase::Ended);
         let is_leaving = self.state.active_deployment().is_some_and(Deployment::is_rollback);
         let Some(target) = self.state.rollback_point() else { return };
         if is_open || is_leaving {

@@ -12,7 +12,7 @@ impl Draft<'_> {
     pub(super) fn order_rollback(&mut self, deployment: &Deployment, reason: &str) {
         let Some(target) = self.state.automatic_rollback_target(deployment) else {
             let note = format!("{reason}; there is nothing to roll back to");
-            return self.end(deployment.number, Outcome::Stranded, Some(note));
+            return self.end_listening(deployment.number, Outcome::Stranded, Some(note));
         };
         let number = self.state.last.next();
         let kind = Kind::Rollback { undoes: Some(deployment.number), automatic: true, hold: false };
@@ -38,10 +38,15 @@ impl Draft<'_> {
             let note = "it runs again; it is not validated".to_owned();
             self.end(number, Outcome::Live, Some(note));
         }
+        let automatic = matches!(rollback.kind, Kind::Rollback { automatic: true, .. });
         for undone in self.undone_by(number) {
-            let was_live = undone.live_at.is_some();
-            let outcome = if was_live { Outcome::RolledBack } else { Outcome::Failed };
-            self.end(undone.number, outcome, None);
+            if undone.live_at.is_none() {
+                self.end(undone.number, Outcome::Failed, None);
+            } else if automatic {
+                self.end_listening(undone.number, Outcome::RolledBack, None);
+            } else {
+                self.end(undone.number, Outcome::RolledBack, None);
+            }
         }
         self.hold_after(rollback);
     }

@@ -32,10 +32,7 @@ impl Draft<'_> {
             }
             (Some(_), _) => None,
             (None, Some(queued)) => Some(Move::Start(queued.clone())),
-            (None, None) => {
-                let watched = self.state.watched_live()?;
-                watched.condemned.is_some().then(|| Move::Undo(watched.clone()))
-            }
+            (None, None) => self.state.condemned_live().cloned().map(Move::Undo),
         }
     }
 
@@ -71,6 +68,9 @@ impl Draft<'_> {
             }
             Some(_) if self.retarget(rollback) => return,
             Some(_) | None => {}
+        }
+        if let Some(left) = self.state.listening_live().map(|live| live.number) {
+            self.push(left, Event::ListeningEnded);
         }
         let watched = self.state.watched_live().map(|watched| watched.number);
         if let Some(watched) = watched {

@@ -115,10 +115,13 @@ impl Draft<'_> {
         }
     }
 
-    /// The classic gate, unless the verdict is good already.
+    /// The classic gate, unless the verdict is good already, or a person does not ask for it.
     fn has_gate(&self, number: DeploymentNumber) -> bool {
-        let verdict = self.state.open.get(&number).map(Deployment::verdict_value);
-        self.policy.when == VerifyWhen::Before && verdict != Some(Verdict::Success)
+        let passes = |deployment: &Deployment| {
+            deployment.is_overriding() || deployment.verdict_value() == Verdict::Success
+        };
+        let passes = self.state.open.get(&number).is_some_and(passes);
+        self.policy.when == VerifyWhen::Before && !passes
     }
 
     /// A red verdict on an earlier deployment of the commit, while this one waited or prepared.
@@ -133,6 +136,11 @@ impl Draft<'_> {
         if let Some(watched) = watched {
             self.push(watched, Event::Superseded { by: number });
         }
+        let validated = |live: &&Deployment| live.outcome == Some(Outcome::Validated);
+        let heard = self.state.listening_live().filter(validated).map(|live| live.number);
+        if let Some(heard) = heard {
+            self.push(heard, Event::ListeningEnded);
+        }
         self.enter(number, Phase::Resetting);
     }
 
@@ -141,12 +149,11 @@ impl Draft<'_> {
         if active.is_rollback() {
             return self.rollback_went_live(active);
         }
-        let is_decided = active.verdict_value() == Verdict::Success;
-        match self.policy.when {
-            VerifyWhen::After if !is_decided => self.enter(number, Phase::Watching),
-            VerifyWhen::After | VerifyWhen::Before | VerifyWhen::None => {
-                self.validate(active.placement());
-            }
+        let no_verdict_is_asked_for = self.policy.when == VerifyWhen::None;
+        if no_verdict_is_asked_for || active.verdict_value() == Verdict::Success {
+            self.validate(active.placement());
+        } else {
+            self.enter(number, Phase::Watching);
         }
     }
 

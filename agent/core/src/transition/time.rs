@@ -1,6 +1,6 @@
 //! What becomes of a verdict that does not come: a notice, a grace, a deadline.
 
-use super::{Answer, Draft};
+use super::{Answer, Draft, verdicts::reason_to_stay};
 use crate::{
     event::Event,
     ids::Timestamp,
@@ -16,6 +16,7 @@ impl Draft<'_> {
         for deployment in watched {
             self.tick_one(&deployment);
         }
+        self.remind_of_stranded();
         Answer::Done
     }
 
@@ -38,7 +39,8 @@ impl Draft<'_> {
             return self.deadline_passed(deployment, watched_ms);
         }
         if is_due(deployment.notice_due(self.policy)) {
-            self.push(number, Event::StillPending { after_ms: watched_ms });
+            let verdict = deployment.verdict_value();
+            self.push(number, Event::StillPending { after_ms: watched_ms, verdict });
         }
     }
 
@@ -56,18 +58,27 @@ impl Draft<'_> {
             || deployment.verdict_value() == Verdict::NoRun;
         if keep && deployment.phase == Phase::Watching {
             let note = format!("{reason}; it stays live, not validated");
-            return self.end(deployment.number, Outcome::Live, Some(note));
+            return self.end_listening(deployment.number, Outcome::Live, Some(note));
         }
         self.give_up(deployment, reason);
     }
 
     fn give_up(&mut self, deployment: &Deployment, reason: String) {
+        let validated = self.state.was_validated(deployment.sha);
         if deployment.phase == Phase::Gating {
-            self.end(deployment.number, Outcome::Failed, Some(reason));
-        } else if self.state.was_validated(deployment.sha) {
-            self.stay_live(deployment.number, &reason);
+            self.end_listening(deployment.number, Outcome::Failed, Some(reason));
+        } else if let Some(stays) = reason_to_stay(deployment, validated) {
+            self.stay_live(deployment.number, &reason, stays);
         } else {
             self.push(deployment.number, Event::Condemned { reason });
+        }
+    }
+
+    fn remind_of_stranded(&mut self) {
+        let Some(stranded) = &self.state.stranded else { return };
+        if stranded.reminder_due().is_some_and(|due| due <= self.now) {
+            let after_ms = self.now.since(stranded.since);
+            self.push(None, Event::StillStranded { after_ms });
         }
     }
 }

@@ -33,10 +33,15 @@ impl Draft<'_> {
         Ok(Answer::Done)
     }
 
-    /// A superseded deployment has heard what it listened for.
+    /// A deployment that has ended heard what it listened for. Red may turn green where the source
+    /// changes its mind, and what is live is listened to for as long as it stays.
     fn stop_listening(&mut self, deployment: &Deployment, value: Verdict) {
-        let decided = matches!(value, Verdict::Success | Verdict::Failure);
-        if decided && deployment.phase == Phase::Ended {
+        let final_word = match value {
+            Verdict::Success => self.state.live != Some(deployment.placement()),
+            Verdict::Failure => !self.policy.late_verdicts,
+            Verdict::Pending | Verdict::Cancelled | Verdict::NoRun | Verdict::Unknown => false,
+        };
+        if final_word && deployment.phase == Phase::Ended {
             self.push(deployment.number, Event::ListeningEnded);
         }
     }
@@ -59,17 +64,17 @@ impl Draft<'_> {
     pub(super) fn validate(&mut self, on: Placement) {
         self.remember_validated(on);
         if let Some(number) = on.deployment {
-            self.end(number, Outcome::Validated, None);
+            self.end_listening(number, Outcome::Validated, None);
         }
     }
 
-    /// Only what was healthy here counts, and only if nothing newer is validated already.
+    /// Only what was healthy here counts.
     fn remember_validated(&mut self, on: Placement) {
         let is_live = self.state.live.is_some_and(|live| live.deployment == on.deployment);
         let open = on.deployment.and_then(|number| self.state.open.get(&number));
         let was_healthy = is_live || open.is_some_and(|deployment| deployment.live_at.is_some());
-        let newest = self.state.newest_validated().and_then(|newest| newest.deployment);
-        if was_healthy && on.deployment > newest {
+        let known = self.state.validated.iter().any(|earned| earned.placement == on);
+        if was_healthy && !known {
             self.push(on.deployment, Event::Validated);
         }
     }
@@ -77,36 +82,55 @@ impl Draft<'_> {
     /// After validation a later red only alerts.
     fn source_says_bad(&mut self, deployment: &Deployment, why: String) {
         let validated = self.state.was_validated(deployment.sha);
-        if validated && deployment.phase == Phase::Watching {
-            return self.stay_live(deployment.number, &why);
-        }
-        if !validated {
+        if !validated && !self.state.quarantined.contains_key(&deployment.sha) {
             self.push(None, Event::Quarantined { sha: deployment.sha, reason: why.clone() });
         }
-        self.condemn(deployment, why);
+        match reason_to_stay(deployment, validated) {
+            Some(reason) if deployment.phase == Phase::Watching => {
+                self.stay_live(deployment.number, &why, reason);
+            }
+            Some(_) if deployment.phase == Phase::Ended => {}
+            Some(_) | None => self.condemn(deployment, why),
+        }
     }
 
-    /// Ends a live deployment whose commit was validated before.
-    pub(super) fn stay_live(&mut self, number: DeploymentNumber, why: &str) {
-        let note = format!("{why}; it stays live, because it was validated before");
-        self.end(number, Outcome::Live, Some(note));
+    /// Ends a live deployment that its verdict does not undo.
+    pub(super) fn stay_live(&mut self, number: DeploymentNumber, why: &str, reason: &str) {
+        let note = format!("{why}; it stays live, because {reason}");
+        self.end_listening(number, Outcome::Live, Some(note));
     }
 
     /// What a bad verdict means for an open deployment: what waits ends, what runs is undone at its
     /// next seam, and what is gone already stays as it is.
     pub(super) fn condemn(&mut self, deployment: &Deployment, why: String) {
         match deployment.phase {
-            Phase::Queued | Phase::Gating => {
-                self.end(deployment.number, Outcome::Failed, Some(why));
-            }
+            Phase::Queued => self.end(deployment.number, Outcome::Failed, Some(why)),
+            Phase::Gating => self.end_listening(deployment.number, Outcome::Failed, Some(why)),
             Phase::Preparing
             | Phase::Resetting
             | Phase::Restarting
             | Phase::Probing
             | Phase::Watching => self.push(deployment.number, Event::Condemned { reason: why }),
+            Phase::Ended if self.runs_unvalidated(deployment) => {
+                self.push(deployment.number, Event::Condemned { reason: why });
+            }
             Phase::RollingBack | Phase::Ended => {}
         }
     }
+
+    /// It ended without a verdict, and is live all the same.
+    fn runs_unvalidated(&self, deployment: &Deployment) -> bool {
+        let ended_live = deployment.outcome == Some(Outcome::Live);
+        ended_live && self.state.live == Some(deployment.placement())
+    }
+}
+
+/// Why a deployment stays live whatever its verdict is.
+pub(super) fn reason_to_stay(deployment: &Deployment, validated: bool) -> Option<&'static str> {
+    if validated {
+        return Some("it was validated before");
+    }
+    deployment.is_overriding().then_some("its quarantine was overridden")
 }
 
 fn red_reason(report: &VerdictReport) -> String {

@@ -3,6 +3,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 pub mod moves;
+pub mod shorthand;
 
 use std::fmt;
 
@@ -10,7 +11,7 @@ use proptest::sample::Index;
 use ripcord_core::{
     CommitSha, Decision, DeployRequest, DeploymentNumber, Entry, Environment, Event, Failure,
     FailureKind, Identity, Input, Outcome, Phase, Placement, Policy, RollbackRequest, Step,
-    StepDone, Timestamp, Verdict, VerdictReport, notice,
+    StepDone, Timestamp, Verdict, VerdictReport, Watch, notice,
 };
 
 use self::moves::Move;
@@ -150,7 +151,7 @@ impl World {
         }
         let stored = serde_json::to_string(&self.environment).unwrap();
         self.environment = serde_json::from_str(&stored).unwrap();
-        self.give(Input::AgentStarted);
+        self.give(Input::AgentStarted { alive_until: Some(self.now) });
     }
 
     pub fn play(&mut self, moves: &[Move]) {
@@ -170,20 +171,22 @@ impl World {
             }
             let watch = self.environment.watches().next();
             match (delivery, watch) {
-                (Delivery::AllGood, Some(watch)) => {
-                    self.verdict(watch.deployment.0, Verdict::Success);
-                }
-                (Delivery::AllBad, Some(watch)) => {
-                    self.verdict(watch.deployment.0, Verdict::Failure);
-                }
-                (Delivery::NoVerdict, Some(watch)) => {
-                    self.verdict(watch.deployment.0, Verdict::Pending);
-                    let Some(due) = self.environment.next_due(&self.policy) else { continue };
-                    self.now = self.now.max(due);
-                    self.give(Input::Tick);
-                }
+                (Delivery::AllGood, Some(watch)) => self.hear(watch, Verdict::Success),
+                (Delivery::AllBad, Some(watch)) => self.hear(watch, Verdict::Failure),
+                (Delivery::NoVerdict, Some(watch)) => self.hear(watch, Verdict::Pending),
                 (_, None) => return,
             }
+        }
+    }
+
+    /// Gives a verdict; when it is none, or nothing new, time passes until something is due.
+    fn hear(&mut self, watch: Watch, value: Verdict) {
+        let before = self.environment.clone();
+        self.verdict(watch.deployment.0, value);
+        if value == Verdict::Pending || self.environment == before {
+            let Some(due) = self.environment.next_due(&self.policy) else { return };
+            self.now = self.now.max(due);
+            self.give(Input::Tick);
         }
     }
 

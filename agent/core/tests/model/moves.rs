@@ -142,9 +142,11 @@ pub fn a_policy() -> impl Strategy<Value = Policy> {
         1 => Just(VerifyWhen::Before),
         1 => Just(VerifyWhen::None),
     ];
-    (when, any::<bool>(), prop::bool::weighted(0.2)).prop_map(|(when, keep, hold)| Policy {
+    let flags = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.2));
+    (when, flags).prop_map(|(when, (keep, late_verdicts, hold))| Policy {
         when,
         on_deadline: if keep { OnDeadline::Keep } else { OnDeadline::Rollback },
+        late_verdicts,
         hold_after_manual_rollback: hold,
         ..Policy::default()
     })

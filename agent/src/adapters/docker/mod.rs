@@ -100,6 +100,21 @@ impl DockerRuntime {
         }
     }
 
+    /// Recreates the containers, once more when Docker went away in the middle and came back.
+    async fn recreate(
+        &self,
+        compose: ComposeProgram<'_>,
+        reporter: &Reporter,
+    ) -> Result<(), Failure> {
+        let Err(failure) = compose.recreate(reporter).await else { return Ok(()) };
+        // The program's words are for people; whether Docker is there, Docker says best.
+        if self.engine.ping().await.is_ok() {
+            return Err(failure);
+        }
+        restart::patiently(reporter, || self.engine.ping()).await?;
+        compose.recreate(reporter).await
+    }
+
     /// The containers; a failure that says what to do when there are none.
     async fn containers(&self) -> Result<Vec<Found>, Failure> {
         let found = find(&self.engine, &self.settings.containers).await?;
@@ -148,9 +163,13 @@ impl Runtime for DockerRuntime {
         }
     }
 
+    async fn reachable(&self) -> Result<(), Failure> {
+        Ok(self.engine.ping().await?)
+    }
+
     async fn restart(&self, reporter: &Reporter) -> Result<String, Failure> {
         if let Some(compose) = self.recreated_by() {
-            compose.recreate(reporter).await?;
+            self.recreate(compose, reporter).await?;
             let names = select::names(&self.containers().await?);
             return Ok(format!("recreated {names}"));
         }

@@ -1,0 +1,114 @@
+//! The environments of the configuration: each with its driver where the journal can be read, and
+//! without one, but with the reason, where only a person can help.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use ripcord_core::{CommitSha, Environment};
+use tokio::sync::watch;
+
+use super::{StartError, environment::Builder};
+use crate::{
+    adapters::{git, validated_file},
+    causes::with_causes,
+    config::{Config, EnvironmentConfig},
+    engine::{Clock, Driver, Engine, EnvironmentHandle, Place, Setup, Stopped},
+    journal::{self, Journal, JournalError},
+    logs::{LogHub, Restarts},
+    ports::LogSource,
+    rpc::stream_logs::Logs,
+    telemetry::AgentLog,
+};
+
+/// What was made of the configuration; the drivers do not run yet.
+pub(super) struct Environments {
+    pub(super) engine: Engine,
+    pub(super) drivers: Vec<Driver>,
+    pub(super) logs: Logs,
+}
+
+/// Makes all environments. A journal that stays unreadable until a person helps is no reason to stay
+/// away: `status` says what is wrong, and nothing is done meanwhile.
+pub(super) async fn start(config: &Config, log: Arc<AgentLog>) -> Result<Environments, StartError> {
+    let http = git::http_client::build(config.extra_ca.as_deref())
+        .map_err(|failure| StartError::Other(failure.message))?;
+    let builder = Builder::new(config, http, Clock::system());
+    let file = journal::file_in(&config.state_dir);
+    let journal = or_why(Journal::open(&file), &file)?;
+    let (mut places, mut drivers) = (Vec::new(), Vec::new());
+    let mut applications = BTreeMap::new();
+    for environment in config.environments.values() {
+        let driven = match &journal {
+            Ok(journal) => {
+                let setup = builder.setup(environment, journal.clone());
+                or_why(drive(environment, setup).await, &file)?
+            }
+            Err(why) => Err(why.clone()),
+        };
+        let (place, hub) = match driven {
+            Ok((driver, place, hub)) => {
+                drivers.push(driver);
+                (place, hub)
+            }
+            Err(why) => stop(&builder, environment, why),
+        };
+        applications.insert(environment.name.clone(), hub);
+        places.push(place);
+    }
+    let logs = Logs { agent: unmarked(log), applications };
+    Ok(Environments { engine: Engine::new(places), drivers, logs })
+}
+
+/// Why something cannot be had until a person helps; an error for what may pass by itself.
+fn or_why<T>(
+    answer: Result<T, JournalError>,
+    file: &Path,
+) -> Result<Result<T, String>, JournalError> {
+    let error = match answer {
+        Ok(value) => return Ok(Ok(value)),
+        Err(error) => error,
+    };
+    let Some(remedy) = error.remedy() else { return Err(error) };
+    let (file, causes) = (file.display(), with_causes(&error));
+    Ok(Err(format!("{causes} ({file}): {remedy}, then restart the agent")))
+}
+
+async fn drive(
+    config: &EnvironmentConfig,
+    setup: Setup,
+) -> Result<(Driver, Place, Arc<LogHub>), JournalError> {
+    let source = setup.parts.runtime.logs();
+    let (driver, handle) = Driver::new(setup).await?;
+    let (journal, name) = (handle.journal().clone(), handle.name.clone());
+    let restarts = Restarts::follow(journal, name, handle.state.clone()).await?;
+    if let Some(file) = &config.validated_sha_file {
+        tokio::spawn(validated_file::keep(file.clone(), validated_commit(&handle)));
+    }
+    Ok((driver, Place::Driven(handle), LogHub::new(source, restarts)))
+}
+
+fn stop(builder: &Builder, config: &EnvironmentConfig, why: String) -> (Place, Arc<LogHub>) {
+    tracing::error!(environment = %config.name, "not served: {why}");
+    let (about, source) = builder.undriven(config);
+    let stopped = Stopped { name: config.name.clone(), about, why };
+    (Place::Stopped(stopped), unmarked(source))
+}
+
+/// A log in which no deployment is marked.
+fn unmarked(source: Arc<dyn LogSource>) -> Arc<LogHub> {
+    let (_, never) = watch::channel(Arc::default());
+    LogHub::new(source, never)
+}
+
+/// Which commit is validated, for the file in which old habits look for it.
+fn validated_commit(environment: &EnvironmentHandle) -> watch::Receiver<Option<CommitSha>> {
+    let newest = |state: &Environment| state.newest_validated().map(|newest| newest.sha);
+    let mut state = environment.state.clone();
+    let (out, validated) = watch::channel(newest(&state.borrow()));
+    tokio::spawn(async move {
+        while state.changed().await.is_ok() {
+            let now = newest(&state.borrow_and_update());
+            out.send_if_modified(|last| std::mem::replace(last, now) != now);
+        }
+    });
+    validated
+}

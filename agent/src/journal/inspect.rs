@@ -1,0 +1,39 @@
+//! Looks at a journal's file before it is opened for writing, so that a file that this version must
+//! not touch stays as it is, byte for byte.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
+
+use super::{JournalError, schema};
+
+/// Answers when the file is missing, empty, or a sound journal of a schema that this version knows.
+pub(super) fn inspect(path: &Path) -> Result<(), JournalError> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let sqlite = |source| JournalError::of("opened", source);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let file = Connection::open_with_flags(path, flags).map_err(sqlite)?;
+    // What a newer version left in its WAL is for that version to move.
+    file.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sqlite)?;
+    let found = file.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(sqlite)?;
+    let tables = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'";
+    let tables: i64 = file.query_row(tables, [], |row| row.get(0)).map_err(sqlite)?;
+    match (found, tables) {
+        (found, _) if found > schema::VERSION => {
+            Err(JournalError::NewerSchema { found, known: schema::VERSION })
+        }
+        (0, 0) => Ok(()),
+        (1.., 1..) => check_pages(&file),
+        _ => Err(JournalError::Damaged(format!("it has schema {found} and {tables} tables"))),
+    }
+}
+
+/// Damage is found now, and not in the middle of a deployment. Takes some 20 ms per ten megabytes.
+fn check_pages(file: &Connection) -> Result<(), JournalError> {
+    let first: String = file
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|source| JournalError::of("checked", source))?;
+    if first == "ok" { Ok(()) } else { Err(JournalError::Damaged(first)) }
+}

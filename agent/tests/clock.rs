@@ -1,0 +1,48 @@
+//! Time as the engine keeps it: deadlines are of this machine's uptime, not of its wall clock, which
+//! people and time servers set.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod support {
+    pub mod fake;
+}
+
+use std::time::{Duration, Instant as WallClock};
+
+use ripcord_agent::engine::Clock;
+use ripcord_core::{OnDeadline, Outcome, Phase, Policy, Timestamp};
+use support::fake::{Agent, plan};
+use tokio::time::{Instant, advance};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_comes_after_an_hour_of_uptime_while_the_wall_clock_stands_still() {
+    let agent = Agent::new();
+    let policy = Policy { on_deadline: OnDeadline::Keep, ..Policy::default() };
+    let lab = agent.stage("lab", policy, plan()).await;
+    let wall = WallClock::now();
+    let number = lab.deploy(1).await;
+    lab.until(|state| state.open.get(&number).is_some_and(|it| it.phase == Phase::Watching)).await;
+    let watching = Instant::now();
+    let ended = lab.ended(number).await;
+    assert_eq!(ended.outcome, Some(Outcome::Live), "{ended:?}");
+    let watched = watching.elapsed();
+    assert!((HOUR..HOUR + Duration::from_secs(5)).contains(&watched), "{watched:?}");
+    assert!(wall.elapsed() < HOUR / 2, "the wall clock is an hour behind by now");
+}
+
+#[tokio::test(start_paused = true)]
+async fn clocks_that_started_an_hour_apart_measure_the_same_time() {
+    let started = 10 * i64::try_from(HOUR.as_millis()).unwrap();
+    let clocks = [-1, 0, 1].map(|hours| {
+        let wall = Timestamp(started + hours * i64::try_from(HOUR.as_millis()).unwrap());
+        (wall, Clock::starting_at(wall))
+    });
+    advance(HOUR / 2).await;
+    for (wall, clock) in clocks {
+        let passed = clock.now().since(wall);
+        assert_eq!(u128::from(passed), (HOUR / 2).as_millis());
+        let due = clock.instant_of(wall.plus(u64::try_from(HOUR.as_millis()).unwrap()));
+        assert!((due - Instant::now()).abs_diff(HOUR / 2) < Duration::from_millis(5));
+    }
+}
