@@ -12,10 +12,15 @@ use tokio::sync::watch;
 
 #[cfg(feature = "failpoints")]
 use super::failpoint;
-use super::{Batch, Chapter, JournalError, Record, inspect, schema};
+use super::{
+    Batch, Chapter, JournalError, Record,
+    cursors::{Cursor, Cursors},
+    inspect, schema,
+};
 
 pub(super) struct Store {
     connection: Connection,
+    cursors: Cursors,
     announce: watch::Sender<Sequence>,
 }
 
@@ -40,7 +45,32 @@ impl Store {
             .query_row("SELECT coalesce(max(sequence), 0) FROM event", [], |row| row.get(0))
             .map_err(reading)?;
         announce.send_replace(Sequence(newest.cast_unsigned()));
-        Ok(Self { connection, announce })
+        let cursors = Cursors::open(path).map_err(opening)?;
+        Ok(Self { connection, cursors, announce })
+    }
+
+    pub(super) fn cursor(&mut self, reader: &str) -> Result<Cursor, JournalError> {
+        self.cursors.of(reader).map_err(writing)
+    }
+
+    pub(super) fn advance(&mut self, reader: &str, to: &Cursor) -> Result<(), JournalError> {
+        self.cursors.advance(reader, to).map_err(writing)
+    }
+
+    pub(super) fn after(&self, after: Sequence, limit: usize) -> Result<Vec<Record>, JournalError> {
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT sequence, at, environment, deployment, data FROM event
+                 WHERE sequence > :after ORDER BY sequence LIMIT :limit",
+            )
+            .map_err(reading)?;
+        let parameters = named_params! {
+            ":after": after.0.cast_signed(),
+            ":limit": i64::try_from(limit).unwrap_or(i64::MAX),
+        };
+        let rows = statement.query_map(parameters, event_row).map_err(reading)?;
+        rows.map(|row| row.map_err(reading)?.into_record()).collect()
     }
 
     pub(super) fn append(&mut self, batch: &Batch) -> Result<(), JournalError> {
