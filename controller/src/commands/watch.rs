@@ -46,13 +46,9 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Exit {
     let mut report = Report::of_command("watch");
     let ended = watch(context, arguments, &mut report).await;
-    let wait = arguments.wait.into();
-    story::conclude(
-        context,
-        report,
-        ended,
-        Asked { wait, dry_run: false, fail_on_superseded: false },
-    )
+    let wait = WaitFor::from(arguments.wait);
+    let only_nudge = arguments.nudge && wait == WaitFor::None;
+    story::conclude(context, report, ended, Asked { only_nudge, ..Asked::to_wait(wait) })
 }
 
 async fn watch(
