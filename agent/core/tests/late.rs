@@ -220,6 +220,23 @@ fn time_in_which_no_agent_ran_does_not_count_against_the_deadline() {
 }
 
 #[test]
+fn a_superseded_deployment_still_hears_its_verdict_after_a_long_time_without_an_agent() {
+    for verdict in [Verdict::Success, Verdict::Failure] {
+        let mut world = world();
+        world.goes_live(1);
+        world.goes_live(2);
+        let alive_until = world.now;
+        world.now = world.now.plus(5 * HOUR);
+        world.give(Input::AgentStarted { alive_until: Some(alive_until) });
+        world.give(Input::Tick);
+        world.verdict(1, verdict).expect("nobody listens to it any more");
+        let expected = if verdict == Verdict::Success { Some(1) } else { Some(HEAD) };
+        assert_eq!(world.target(), expected);
+        assert_eq!(is_quarantined(&world, 1), verdict == Verdict::Failure);
+    }
+}
+
+#[test]
 fn a_wall_clock_that_was_set_back_between_two_agents_gives_no_verdict_more_time() {
     let mut world = world();
     world.validated(1);
