@@ -110,6 +110,19 @@ fn a_late_red_verdict_on_a_superseded_commit_only_marks_and_a_green_one_takes_th
 }
 
 #[test]
+fn a_superseded_commit_that_is_run_again_after_its_deadline_may_still_turn_green() {
+    let mut world = world();
+    world.goes_live(1);
+    world.goes_live(2);
+    world.verdict(1, Verdict::Failure);
+    world.later(2 * HOUR);
+    world.verdict(1, Verdict::Pending);
+    world.later(MINUTE);
+    world.verdict(1, Verdict::Success).expect("nobody listens to it any more");
+    assert!(!is_quarantined(&world, 1));
+}
+
+#[test]
 fn a_red_re_run_of_a_validated_live_commit_only_alerts() {
     let mut world = world();
     world.validated(1);
