@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use ripcord_core::{
-    Answer, DeploymentNumber, Effect, Input, Pace, Step, Timestamp, Verdict, VerdictReport,
+    Answer, CommitSha, DeploymentNumber, Effect, Input, Pace, Step, Timestamp, Verdict,
+    VerdictReport,
 };
 
 use crate::{
@@ -206,21 +207,21 @@ impl Town {
     /// Looks at CI; answers when to look next, unless the watcher is gone.
     fn look_once(&mut self, id: u64, of: DeploymentNumber) -> Option<u64> {
         let up = self.facts.github.is_up();
+        let sha = self.world.environment.open.get(&of)?.sha;
         let agent = self.agent.as_mut()?;
         let watcher = agent.watchers.get_mut(&of).filter(|watcher| watcher.id == id)?;
         let every = if watcher.pace == Pace::Prompt { self.day.poll } else { LATE_POLL };
         watcher.troubles = if up { 0 } else { watcher.troubles + 1 };
         let pause = (self.day.poll << watcher.troubles.min(6)).min(LONGEST_PAUSE);
-        let seen = up.then_some(self.ci.version);
+        let seen = up.then(|| self.ci.version(sha));
         if seen.is_none() || watcher.seen != seen {
             watcher.seen = seen;
-            self.see(of);
+            self.see(of, sha);
         }
         Some(if up { every } else { pause })
     }
 
-    fn see(&mut self, of: DeploymentNumber) {
-        let sha = self.world.environment.open[&of].sha;
+    fn see(&mut self, of: DeploymentNumber, sha: CommitSha) {
         let up = self.facts.github.is_up();
         let report = if up { self.ci.says(sha) } else { VerdictReport::of(Verdict::Unknown) };
         let (at, found) = (self.world.now, report.value);
@@ -242,7 +243,7 @@ impl Town {
     }
 }
 
-fn said_by_a_person(input: &Input) -> Option<(ripcord_core::CommitSha, bool)> {
+fn said_by_a_person(input: &Input) -> Option<(CommitSha, bool)> {
     match input {
         Input::OperatorVerdict { on, good, .. } => Some((on.sha, *good)),
         _ => None,

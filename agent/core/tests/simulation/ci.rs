@@ -1,7 +1,7 @@
 //! A CI with a life of its own. What it says is asked for in GitHub's words, and judged by the code
 //! that judges GitHub.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ripcord_core::{
     CommitSha, VerdictReport,
@@ -27,9 +27,9 @@ pub enum Move {
 
 #[derive(Default)]
 pub struct Ci {
-    pub runs: Vec<Run>,
-    /// Grows whenever a run changes.
-    pub version: u64,
+    runs: Vec<(CommitSha, Run)>,
+    /// How often the runs of a commit changed.
+    changes: BTreeMap<CommitSha, u64>,
     /// Commits whose every required workflow was green once, or one of them red.
     pub once_green: BTreeSet<CommitSha>,
     pub once_red: BTreeSet<CommitSha>,
@@ -49,18 +49,28 @@ fn is_red(run: &Run) -> bool {
 }
 
 impl Ci {
-    /// What a look finds out now.
+    /// Grows whenever a run of the commit changes.
+    pub fn version(&self, sha: CommitSha) -> u64 {
+        self.changes.get(&sha).copied().unwrap_or_default()
+    }
+
+    fn changes(&mut self, sha: CommitSha) {
+        *self.changes.entry(sha).or_default() += 1;
+    }
+
+    /// What a look finds out now. The server filters by commit, and not quite well.
     pub fn says(&self, sha: CommitSha) -> VerdictReport {
-        let judged = judge(&WORKFLOWS.map(str::to_owned), &wanted(sha), &self.runs);
+        let listed = self.runs.iter().enumerate().filter(|(at, (of, _))| *at < 4 || *of == sha);
+        let listed: Vec<Run> = listed.map(|(_, (_, run))| run.clone()).collect();
+        let judged = judge(&WORKFLOWS.map(str::to_owned), &wanted(sha), &listed);
         let url = judged.decided_by.map(|run| run.url.clone());
         VerdictReport { value: judged.verdict, url, jobs: Vec::new(), detail: judged.detail }
     }
 
-    fn of<'a>(&'a self, sha: CommitSha) -> impl Iterator<Item = &'a Run> {
-        let text = sha.to_string();
+    fn of(&self, sha: CommitSha) -> impl Iterator<Item = &Run> {
         let required = |run: &Run| WORKFLOWS.iter().any(|file| run.workflow.ends_with(file));
-        let counts = move |run: &&Run| run.event == "push" && required(run);
-        self.runs.iter().filter(counts).filter(move |run| run.sha == text)
+        let its = self.runs.iter().filter(move |(of, _)| *of == sha).map(|(_, run)| run);
+        its.filter(move |run| run.event == "push" && required(run))
     }
 
     /// The truth, found without the code that judges.
@@ -84,8 +94,8 @@ impl Ci {
     }
 
     fn cancel_open(&mut self) {
-        self.version += 1;
-        for run in self.runs.iter_mut().filter(|run| run.status == Status::Open) {
+        for (of, run) in self.runs.iter_mut().filter(|(_, run)| run.status == Status::Open) {
+            *self.changes.entry(*of).or_default() += 1;
             (run.status, run.conclusion) = (Status::Completed, Some(Conclusion::Cancelled));
         }
     }
@@ -97,11 +107,11 @@ impl Ci {
             let mut run = self.run(sha, workflow);
             run.event = dice.pick(&["pull_request", "schedule"]).to_owned();
             (run.status, run.conclusion) = (Status::Completed, Some(conclusion));
-            self.runs.push(run);
+            self.runs.push((sha, run));
         }
         let mut elsewhere = self.run(sha, "deploy.yml");
         (elsewhere.status, elsewhere.conclusion) = (Status::Completed, Some(conclusion));
-        self.runs.push(elsewhere);
+        self.runs.push((sha, elsewhere));
     }
 
     fn run(&self, sha: CommitSha, workflow: &str) -> Run {
@@ -122,10 +132,10 @@ impl Ci {
 
     /// Makes `happened` so; answers what follows from it.
     pub fn moves(&mut self, happened: Move, day: &Day, dice: &mut Dice) -> Option<Next> {
-        self.version += 1;
         match happened {
             Move::Appears { sha, workflow } => {
-                self.runs.push(self.run(sha, workflow));
+                self.runs.push((sha, self.run(sha, workflow)));
+                self.changes(sha);
                 let conclusion = conclusion(day, dice);
                 self.goes_on(self.runs.len() - 1, conclusion, day, dice)
             }
@@ -135,10 +145,12 @@ impl Ci {
                 dice.chance(day.reruns).then_some((again, Move::RunsAgain { run }))
             }
             Move::RunsAgain { run } => {
-                let was_green = is_green(&self.runs[run]);
-                let open = &mut self.runs[run];
+                let (sha, open) = &mut self.runs[run];
+                let was_green = is_green(open);
                 open.attempt += 1;
                 (open.status, open.conclusion) = (Status::Open, None);
+                let sha = *sha;
+                self.changes(sha);
                 let flips = if was_green { Conclusion::Failure } else { Conclusion::Success };
                 self.goes_on(run, flips, day, dice)
             }
@@ -152,7 +164,7 @@ impl Ci {
         day: &Day,
         dice: &mut Dice,
     ) -> Option<Next> {
-        let attempt = self.runs[run].attempt;
+        let attempt = self.runs[run].1.attempt;
         let longest = dice.pick(&[2, 10, 40]) * MINUTE;
         let after = dice.between(5 * SECOND, longest);
         (!dice.chance(day.endless)).then_some((after, Move::Ends { run, attempt, conclusion }))
@@ -160,11 +172,12 @@ impl Ci {
 
     /// Nothing, when a newer push cancelled it before.
     fn ends(&mut self, run: usize, attempt: u64, conclusion: Conclusion) -> Option<()> {
-        let open = &mut self.runs[run];
+        let (sha, open) = &mut self.runs[run];
         let is_meant = open.status == Status::Open && open.attempt == attempt;
         is_meant.then_some(())?;
         (open.status, open.conclusion) = (Status::Completed, Some(conclusion));
-        let sha: CommitSha = open.sha.parse().unwrap();
+        let sha = *sha;
+        self.changes(sha);
         if self.is_green(sha) {
             self.once_green.insert(sha);
         }

@@ -64,6 +64,10 @@ impl Town {
         if self.pushed.is_empty() || self.dice.chance(30) {
             return sha(FOREIGN);
         }
+        let red: Vec<_> = self.world.environment.quarantined.keys().copied().collect();
+        if !red.is_empty() && self.dice.chance(300) {
+            return self.dice.pick(&red);
+        }
         let newest = self.pushed.len().saturating_sub(4);
         self.dice.pick(&self.pushed[newest..])
     }

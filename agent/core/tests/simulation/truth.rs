@@ -67,16 +67,18 @@ pub fn while_github_is_down_its_silence_decides_nothing(town: &Town) -> Kept {
     Ok(())
 }
 
-/// The deployments whose time ran out in `turn`.
-fn out_of_time(turn: &Turn) -> impl Iterator<Item = DeploymentNumber> {
+/// The deployments whose time ran out in `turn`; those whose CI was cancelled a grace ago had more
+/// reason than that.
+fn out_of_time<'a>(town: &'a Town, turn: &'a Turn) -> impl Iterator<Item = DeploymentNumber> + 'a {
     let gives_up = |event: &Event| {
         matches!(event, Event::Condemned { .. } | Event::Ended { .. } | Event::ListeningEnded)
     };
     let is_tick = turn.input == Input::Tick;
     let over = turn.events().filter(move |(_, event)| is_tick && gives_up(event));
     over.map(|(number, _)| number).filter(|number| {
-        let open = turn.before.open.get(number);
-        open.is_some_and(|open| open.verdict_value() != Verdict::Cancelled)
+        let Some(open) = turn.before.open.get(number) else { return false };
+        let grace = town.day.policy.cancelled_grace_ms;
+        !open.cancelled_at.is_some_and(|at| at.plus(grace) <= turn.now)
     })
 }
 
@@ -93,7 +95,7 @@ fn watching_began(town: &Town, number: DeploymentNumber) -> Timestamp {
 pub fn a_verdict_has_its_whole_time_and_not_much_more(town: &Town) -> Kept {
     let deadline = town.day.policy.deadline_ms;
     for turn in &town.world.turns {
-        for number in out_of_time(turn) {
+        for number in out_of_time(town, turn) {
             let began = watching_began(town, number);
             let had = town.facts.askable_ms(began, turn.now);
             let disturbed = town.facts.disturbances(began, turn.now);
@@ -136,7 +138,7 @@ pub fn an_automatic_rollback_has_a_reason_in_the_world(town: &Town) -> Kept {
             Input::OperatorVerdict { .. } => town.facts.said(sha, false, turn.now),
             Input::Tick => {
                 let cancelled = town.facts.found(undone, Verdict::Cancelled, before_grace);
-                cancelled.is_some() || out_of_time(turn).any(|number| number == undone)
+                cancelled.is_some() || out_of_time(town, turn).any(|number| number == undone)
             }
             _ => false,
         };
