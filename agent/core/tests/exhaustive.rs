@@ -140,5 +140,6 @@ fn no_order_of_two_deployments_a_rollback_and_a_crash_breaks_a_promise() {
         node.check();
         waiting.extend(node.next().into_iter().filter(|next| seen.insert(next.key())));
     }
+    eprintln!("{} states", seen.len());
     assert!(seen.len() > 1_000, "only {} states were seen", seen.len());
 }

@@ -165,7 +165,7 @@ impl Ci {
         dice: &mut Dice,
     ) -> Option<Next> {
         let attempt = self.runs[run].1.attempt;
-        let longest = dice.pick(&[2, 10, 40]) * MINUTE;
+        let longest = dice.pick(&[2, 10, 60]) * MINUTE;
         let after = dice.between(5 * SECOND, longest);
         (!dice.chance(day.endless)).then_some((after, Move::Ends { run, attempt, conclusion }))
     }

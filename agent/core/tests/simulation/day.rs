@@ -66,7 +66,7 @@ fn policy(dice: &mut Dice) -> Policy {
     Policy {
         when: dice.pick(&[After, After, After, After, Before, Before, None]),
         deadline_ms,
-        on_deadline: dice.pick(&[OnDeadline::Rollback, OnDeadline::Rollback, OnDeadline::Keep]),
+        on_deadline: dice.pick(&[OnDeadline::Rollback, OnDeadline::Keep]),
         late_verdicts: dice.chance(850),
         hold_after_manual_rollback: dice.chance(100),
         ..Policy::default()
