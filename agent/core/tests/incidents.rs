@@ -347,3 +347,14 @@ fn a_failing_rollback_never_tries_what_it_is_meant_to_undo() {
     world.step_bad(FailureKind::Tree);
     assert_eq!(world.environment.wanted().map(|wanted| wanted.sha), Some(sha(HEAD)));
 }
+
+#[test]
+fn a_result_of_another_deployments_step_changes_nothing() {
+    let mut world = world();
+    world.deploy(1);
+    world.step_good();
+    let deployment = ripcord_core::DeploymentNumber(2);
+    let failure = ripcord_core::Failure::new(FailureKind::Timeout, "whose is it?");
+    let foreign = Input::StepEnded { deployment, result: Err(failure) };
+    assert!(world.environment.on(foreign, &world.policy, world.now).is_err());
+}

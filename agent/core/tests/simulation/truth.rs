@@ -78,7 +78,7 @@ fn out_of_time<'a>(town: &'a Town, turn: &'a Turn) -> impl Iterator<Item = Deplo
     over.map(|(number, _)| number).filter(|number| {
         let Some(open) = turn.before.open.get(number) else { return false };
         let grace = town.day.policy.cancelled_grace_ms;
-        !open.cancelled_at.is_some_and(|at| at.plus(grace) <= turn.now)
+        open.cancelled_at.is_none_or(|at| at.plus(grace) > turn.now)
     })
 }
 
