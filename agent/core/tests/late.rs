@@ -87,6 +87,20 @@ fn a_late_red_verdict_rolls_back_what_was_kept_live_without_one() {
 }
 
 #[test]
+fn a_late_red_verdict_on_what_was_kept_live_and_is_gone_only_marks() {
+    let mut world = world();
+    world.goes_live(1);
+    world.verdict(1, Verdict::NoRun);
+    world.later(61 * MINUTE);
+    world.goes_live(2);
+    world.verdict(1, Verdict::Failure);
+    assert!(is_quarantined(&world, 1));
+    let condemned = |event: &&Event| matches!(event, Event::Condemned { .. });
+    assert!(!world.story(ripcord_core::DeploymentNumber(1)).iter().any(condemned));
+    assert_eq!(world.live(), Some(2));
+}
+
+#[test]
 fn a_late_green_verdict_validates_what_was_kept_live_without_one() {
     let mut world = world();
     world.goes_live(1);

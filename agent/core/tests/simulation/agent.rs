@@ -30,6 +30,8 @@ pub struct Agent {
     running: Option<Effect>,
     watchers: BTreeMap<DeploymentNumber, Watcher>,
     tick_at: Option<Timestamp>,
+    /// When the newest answer of GitHub arrives: they are asked for one after the other.
+    answered_at: Timestamp,
 }
 
 struct Watcher {
@@ -49,8 +51,8 @@ impl Town {
         self.tell(|| "an agent starts".to_owned());
         self.ids += 1;
         let (running, tick_at, watchers) = Default::default();
-        let started_at = self.world.now;
-        self.agent = Some(Agent { id: self.ids, started_at, running, watchers, tick_at });
+        let (id, started_at, answered_at) = (self.ids, self.world.now, self.world.now);
+        self.agent = Some(Agent { id, started_at, running, watchers, tick_at, answered_at });
         self.facts.agent.set(self.world.now, true);
         let alive_until = self.machine.alive_until;
         self.world.restart(alive_until);
@@ -232,7 +234,9 @@ impl Town {
         let Some(watcher) = agent.watchers.get_mut(&of) else { return };
         if watcher.told.as_ref() != Some(&report) {
             watcher.told = Some(report.clone());
-            self.soon(latency, Happening::Answer { agent: id, of, report });
+            agent.answered_at = agent.answered_at.max(at.plus(latency));
+            let after = agent.answered_at.since(at);
+            self.soon(after, Happening::Answer { agent: id, of, report });
         }
     }
 

@@ -15,6 +15,9 @@ use crate::{
 
 const WORKFLOWS: [&str; 2] = ["ci.yml", "lint.yml"];
 
+/// Whoever runs a job again gives up at last: by night everything has ended.
+const MOST_ATTEMPTS: u64 = 3;
+
 /// What happens in CI, and after how long.
 pub type Next = (u64, Move);
 
@@ -142,7 +145,8 @@ impl Ci {
             Move::Ends { run, attempt, conclusion } => {
                 self.ends(run, attempt, conclusion)?;
                 let again = dice.between(1, 20) * MINUTE;
-                dice.chance(day.reruns).then_some((again, Move::RunsAgain { run }))
+                (attempt < MOST_ATTEMPTS && dice.chance(day.reruns))
+                    .then_some((again, Move::RunsAgain { run }))
             }
             Move::RunsAgain { run } => {
                 let (sha, open) = &mut self.runs[run];
@@ -151,7 +155,9 @@ impl Ci {
                 (open.status, open.conclusion) = (Status::Open, None);
                 let sha = *sha;
                 self.changes(sha);
-                let flips = if was_green { Conclusion::Failure } else { Conclusion::Success };
+                let other =
+                    dice.pick(&[Conclusion::Success, Conclusion::Success, Conclusion::Failure]);
+                let flips = if was_green { Conclusion::Failure } else { other };
                 self.goes_on(run, flips, day, dice)
             }
         }

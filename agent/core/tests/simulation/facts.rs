@@ -36,6 +36,12 @@ impl Line {
         u64::try_from(inside.count()).unwrap()
     }
 
+    /// When it last came back until `at`.
+    pub fn up_since(&self, at: Timestamp) -> Option<Timestamp> {
+        let mut back = self.0.iter().rev().filter(|(since, up)| *up && *since <= at);
+        back.next().map(|(since, _)| *since)
+    }
+
     fn came_back(&self, from: Timestamp, to: Timestamp) -> usize {
         self.0.iter().filter(|(at, up)| *up && *at >= from && *at <= to).count()
     }

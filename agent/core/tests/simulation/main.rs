@@ -49,6 +49,7 @@ const TRUTHS: &[(&str, Check)] = named_truths!(
     what_is_validated_was_green_in_ci_or_a_person_said_so
     while_github_is_down_its_silence_decides_nothing
     a_verdict_has_its_whole_time_and_not_much_more
+    nobody_gives_up_after_a_start_before_having_looked
     an_automatic_rollback_has_a_reason_in_the_world
     an_older_commit_replaces_a_newer_one_only_where_that_was_asked_for
     whoever_listens_has_heard_the_last_word

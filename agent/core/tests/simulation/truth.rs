@@ -109,6 +109,20 @@ pub fn a_verdict_has_its_whole_time_and_not_much_more(town: &Town) -> Kept {
     Ok(())
 }
 
+/// What CI said while no agent ran counts.
+pub fn nobody_gives_up_after_a_start_before_having_looked(town: &Town) -> Kept {
+    for turn in &town.world.turns {
+        for number in out_of_time(town, turn) {
+            let started = town.facts.agent.up_since(turn.now).unwrap_or_default();
+            let since = |at| at >= started && at <= turn.now;
+            let mut looks = town.facts.looks.iter();
+            let looked = looks.any(|look| look.of == number && since(look.at));
+            prop_assert!(looked, "{number} at {}", turn.now.0);
+        }
+    }
+    Ok(())
+}
+
 /// The turn in which it was decided that `number` may not stay.
 fn decided(town: &Town, number: DeploymentNumber) -> Option<&Turn> {
     let decides =
