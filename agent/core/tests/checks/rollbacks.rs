@@ -52,7 +52,10 @@ pub fn rolling_back_to_what_runs_touches_nothing(world: &World) -> Kept {
     for turn in &world.turns {
         for (number, event) in turn.events() {
             let resets = matches!(event, Event::PhaseEntered { phase: Phase::Resetting });
-            let known = turn.before.live.is_some();
+            // What a step was still making did not run yet, as far as anybody knew.
+            let touched = turn.before.active_deployment();
+            let in_the_making = touched.is_some_and(|active| touches(active.phase));
+            let known = turn.before.live.is_some() && !in_the_making;
             if resets && known && !world.is_deploy(number) {
                 let target = turn.after().wanted().map(|wanted| wanted.sha);
                 prop_assert_ne!(target, turn.ran, "{}", number);
