@@ -50,7 +50,10 @@ async fn clocks_that_started_an_hour_apart_measure_the_same_time() {
 #[tokio::test(start_paused = true)]
 async fn while_a_verdict_is_awaited_the_agent_notes_that_it_is_alive() {
     let agent = Agent::new();
-    let lab = agent.stage("lab", Policy::default(), plan()).await;
+    // Nothing else is journaled meanwhile: no notice, no deadline.
+    let never = 1_000_000_000_000;
+    let policy = Policy { notice_after_ms: never, deadline_ms: never, ..Policy::default() };
+    let lab = agent.stage("lab", policy, plan()).await;
     let number = lab.deploy(1).await;
     lab.until(|state| state.open.get(&number).is_some_and(|it| it.phase == Phase::Watching)).await;
     let name = "lab".parse().unwrap();
