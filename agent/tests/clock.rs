@@ -46,3 +46,22 @@ async fn clocks_that_started_an_hour_apart_measure_the_same_time() {
         assert!((due - Instant::now()).abs_diff(HOUR / 2) < Duration::from_millis(5));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn while_a_verdict_is_awaited_the_agent_notes_that_it_is_alive() {
+    let agent = Agent::new();
+    // Nothing else is journaled meanwhile: no notice, no deadline.
+    let never = 1_000_000_000_000;
+    let policy = Policy { notice_after_ms: never, deadline_ms: never, ..Policy::default() };
+    let lab = agent.stage("lab", policy, plan()).await;
+    let number = lab.deploy(1).await;
+    lab.until(|state| state.open.get(&number).is_some_and(|it| it.phase == Phase::Watching)).await;
+    let name = "lab".parse().unwrap();
+    let noted = agent.journal.alive_until(&name).await.unwrap().unwrap();
+    advance(Duration::from_secs(60)).await;
+    let deadline = WallClock::now() + Duration::from_secs(10);
+    while agent.journal.alive_until(&name).await.unwrap().unwrap() <= noted {
+        assert!(WallClock::now() < deadline, "nothing was noted");
+        tokio::task::yield_now().await;
+    }
+}

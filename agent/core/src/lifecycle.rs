@@ -164,6 +164,9 @@ pub struct Deployment {
     pub author: Option<String>,
     /// What verification says.
     pub verdict: Option<VerdictReport>,
+    /// Whether it was ever good or bad, be it run again now.
+    #[serde(default)]
+    pub was_judged: bool,
     /// What went wrong first.
     pub failure: Option<Failure>,
     /// Why it ended as it did, when the failure does not say it.

@@ -139,6 +139,9 @@ pub fn sentence(entry: &Entry) -> String {
         }
         Event::Held { by, reason } => format!("on hold by {by}: {reason}"),
         Event::Resumed { by } => format!("resumed by {by}"),
+        Event::Recovered { phase: Phase::Ended, .. } => {
+            "the agent started again, and goes on listening to its verdict".to_owned()
+        }
         Event::Recovered { phase, .. } => {
             format!("the agent started again, and goes on: {}", phase_sentence(*phase))
         }

@@ -7,7 +7,6 @@ use crate::{
     lifecycle::{Deployment, Outcome, Phase},
     limits,
     policy::Policy,
-    verdict::Verdict,
 };
 
 impl Deployment {
@@ -38,8 +37,7 @@ impl Deployment {
 
     /// How soon a verdict is wanted: a superseded deployment still waits for its first one.
     pub(crate) fn pace(&self) -> Pace {
-        let waits = self.outcome == Some(Outcome::Superseded)
-            && !matches!(self.verdict_value(), Verdict::Success | Verdict::Failure);
+        let waits = self.outcome == Some(Outcome::Superseded) && !self.was_judged;
         if self.phase == Phase::Ended && !waits { Pace::Late } else { Pace::Prompt }
     }
 

@@ -1,15 +1,19 @@
-//! Every order of two overlapping deployments, one rollback, every verdict, two failing steps and a
-//! crash: not a sample, all of them.
+//! Every order of two overlapping deployments, one rollback, every verdict, failing steps and a crash
+//! at every effect, under every rule for verdicts: not a sample, all of them.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod model;
 
-use std::collections::{HashSet, VecDeque};
+use std::{
+    collections::{HashSet, VecDeque},
+    hash::{DefaultHasher, Hasher},
+    io,
+};
 
 use model::{deploy_of, rollback_to, sha};
 use ripcord_core::{
     CommitSha, Environment, Event, Failure, FailureKind, Input, Outcome, Phase, Policy, Step,
-    StepDone, Timestamp, Verdict, VerdictReport,
+    StepDone, Timestamp, Verdict, VerdictReport, VerifyWhen,
 };
 
 const NOW: Timestamp = Timestamp(1_000_000);
@@ -17,7 +21,9 @@ const BASELINE: u8 = 9;
 
 /// Where a history stands, and what may still happen in it.
 #[derive(Clone)]
-struct Node {
+struct Node<'a> {
+    policy: &'a Policy,
+    verdicts: &'a [Verdict],
     environment: Environment,
     runs: Option<CommitSha>,
     deploys: Vec<u8>,
@@ -26,16 +32,19 @@ struct Node {
     failures: u8,
 }
 
-impl Node {
-    fn key(&self) -> String {
-        let state = serde_json::to_string(&self.environment).unwrap();
+impl Node<'_> {
+    /// Two histories that lead to the same node go on alike. 128 bits: of a million nodes no two
+    /// share a key by chance.
+    fn key(&self) -> (u64, u64) {
         let left = (&self.deploys, self.rollbacks, self.crashes, self.failures);
-        format!("{state}{:?}{left:?}", self.runs)
+        let mut hashed = Hashed::default();
+        serde_json::to_writer(&mut hashed, &(&self.environment, self.runs, left)).unwrap();
+        hashed.both()
     }
 
     /// The node after `input`, which must be expected; promises about one decision are held here.
     fn after(&self, input: Input) -> Self {
-        let decision = self.environment.on(input, &Policy::default(), NOW).unwrap();
+        let decision = self.environment.on(input, self.policy, NOW).unwrap();
         let mut folded = self.environment.clone();
         for entry in &decision.entries {
             let healthy = |environment: &Environment| environment.live.map(|live| live.sha);
@@ -60,18 +69,30 @@ impl Node {
             all.push(Self { rollbacks, ..self.after(Input::Rollback(rollback_to(None))) });
         }
         if self.crashes > 0 {
-            let runs = if self.touching() { None } else { self.runs };
-            let crashed = Self { runs, crashes: self.crashes - 1, ..self.clone() };
-            all.push(crashed.after(Input::AgentStarted { alive_until: None }));
+            for runs in self.runs_after_a_crash() {
+                let crashed = Self { runs, crashes: self.crashes - 1, ..self.clone() };
+                all.push(crashed.after(Input::AgentStarted { alive_until: None }));
+            }
         }
         self.steps(&mut all);
         for watch in self.environment.watches() {
-            for value in [Verdict::Success, Verdict::Failure] {
+            for value in self.verdicts.iter().copied() {
                 let (deployment, report) = (watch.deployment, VerdictReport::of(value));
                 all.push(self.after(Input::Verdict { deployment, report }));
             }
         }
         all
+    }
+
+    /// Killed before the effect began, in the middle of it, or before its result was journaled.
+    fn runs_after_a_crash(&self) -> Vec<Option<CommitSha>> {
+        let wanted = self.environment.wanted().map(|wanted| (wanted.step, wanted.sha));
+        match wanted {
+            None | Some((Step::Prepare { .. }, _)) => vec![self.runs],
+            Some((Step::Reset, _)) => vec![self.runs, None],
+            Some((Step::Restart, _)) => vec![None],
+            Some((Step::Probe, sha)) => vec![None, Some(sha)],
+        }
     }
 
     fn touching(&self) -> bool {
@@ -124,15 +145,43 @@ impl Node {
     }
 }
 
-#[test]
-fn no_order_of_two_deployments_a_rollback_and_a_crash_breaks_a_promise() {
+/// Hashes what is written to it, twice, in different ways.
+#[derive(Default)]
+struct Hashed {
+    whole: DefaultHasher,
+    pieces: u64,
+}
+
+impl Hashed {
+    fn both(&self) -> (u64, u64) {
+        (self.whole.finish(), self.pieces)
+    }
+}
+
+impl io::Write for Hashed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.whole.write(bytes);
+        for byte in bytes {
+            self.pieces = (self.pieces ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn walk(policy: &Policy, verdicts: &[Verdict], failures: u8) {
     let start = Node {
+        policy,
+        verdicts,
         environment: Environment::default(),
         runs: Some(sha(BASELINE)),
         deploys: vec![1, 2],
         rollbacks: 1,
         crashes: 1,
-        failures: 2,
+        failures,
     };
     let mut seen = HashSet::from([start.key()]);
     let mut waiting = VecDeque::from([start]);
@@ -140,5 +189,42 @@ fn no_order_of_two_deployments_a_rollback_and_a_crash_breaks_a_promise() {
         node.check();
         waiting.extend(node.next().into_iter().filter(|next| seen.insert(next.key())));
     }
+    println!("{} states", seen.len());
     assert!(seen.len() > 1_000, "only {} states were seen", seen.len());
+}
+
+const GOOD_OR_BAD: &[Verdict] = &[Verdict::Success, Verdict::Failure];
+const ANY: &[Verdict] = &[
+    Verdict::Pending,
+    Verdict::Success,
+    Verdict::Failure,
+    Verdict::Cancelled,
+    Verdict::NoRun,
+    Verdict::Unknown,
+];
+
+#[test]
+fn no_order_breaks_a_promise_when_verdicts_come_after_the_deployment() {
+    walk(&Policy::default(), GOOD_OR_BAD, 2);
+}
+
+#[test]
+fn no_order_breaks_a_promise_when_verdicts_change_after_the_end() {
+    walk(&Policy { late_verdicts: true, ..Policy::default() }, GOOD_OR_BAD, 1);
+}
+
+#[test]
+fn no_order_breaks_a_promise_when_verdicts_are_a_gate() {
+    walk(&Policy { when: VerifyWhen::Before, ..Policy::default() }, GOOD_OR_BAD, 2);
+}
+
+#[test]
+fn no_order_breaks_a_promise_when_verdicts_are_a_gate_and_change_after_the_end() {
+    let when = VerifyWhen::Before;
+    walk(&Policy { when, late_verdicts: true, ..Policy::default() }, GOOD_OR_BAD, 1);
+}
+
+#[test]
+fn no_order_breaks_a_promise_whatever_the_verdict_is() {
+    walk(&Policy::default(), ANY, 0);
 }

@@ -347,3 +347,31 @@ fn a_failing_rollback_never_tries_what_it_is_meant_to_undo() {
     world.step_bad(FailureKind::Tree);
     assert_eq!(world.environment.wanted().map(|wanted| wanted.sha), Some(sha(HEAD)));
 }
+
+#[test]
+fn a_result_of_another_deployments_step_changes_nothing() {
+    let mut world = world();
+    world.deploy(1);
+    world.step_good();
+    let deployment = ripcord_core::DeploymentNumber(2);
+    let failure = ripcord_core::Failure::new(FailureKind::Timeout, "whose is it?");
+    let foreign = Input::StepEnded { deployment, result: Err(failure) };
+    assert!(world.environment.on(foreign, &world.policy, world.now).is_err());
+}
+
+#[test]
+fn a_persons_word_on_a_rollbacks_failed_target_does_not_validate_what_it_went_on_with() {
+    let mut world = world();
+    world.validated(1);
+    world.goes_live(2);
+    world.verdict(2, Verdict::Failure);
+    world.step_bad(FailureKind::Tree);
+    world.steps_good();
+    let rollback = world.environment.live.unwrap();
+    assert_eq!(rollback.sha, sha(HEAD));
+    let on = Placement { sha: sha(1), ..rollback };
+    let reason = "it is fine".to_owned();
+    world.give(Input::OperatorVerdict { on, good: true, by: person(), reason });
+    let head = |earned: &ripcord_core::Earned| earned.placement.sha == sha(HEAD);
+    assert!(!world.environment.validated.iter().any(head));
+}

@@ -87,6 +87,20 @@ fn a_late_red_verdict_rolls_back_what_was_kept_live_without_one() {
 }
 
 #[test]
+fn a_late_red_verdict_on_what_was_kept_live_and_is_gone_only_marks() {
+    let mut world = world();
+    world.goes_live(1);
+    world.verdict(1, Verdict::NoRun);
+    world.later(61 * MINUTE);
+    world.goes_live(2);
+    world.verdict(1, Verdict::Failure);
+    assert!(is_quarantined(&world, 1));
+    let condemned = |event: &&Event| matches!(event, Event::Condemned { .. });
+    assert!(!world.story(ripcord_core::DeploymentNumber(1)).iter().any(condemned));
+    assert_eq!(world.live(), Some(2));
+}
+
+#[test]
 fn a_late_green_verdict_validates_what_was_kept_live_without_one() {
     let mut world = world();
     world.goes_live(1);
@@ -106,6 +120,19 @@ fn a_late_red_verdict_on_a_superseded_commit_only_marks_and_a_green_one_takes_th
     assert_eq!((world.live(), world.environment.wanted()), (Some(2), None));
     assert!(is_quarantined(&world, 1));
     world.verdict(1, Verdict::Success);
+    assert!(!is_quarantined(&world, 1));
+}
+
+#[test]
+fn a_superseded_commit_that_is_run_again_after_its_deadline_may_still_turn_green() {
+    let mut world = world();
+    world.goes_live(1);
+    world.goes_live(2);
+    world.verdict(1, Verdict::Failure);
+    world.later(2 * HOUR);
+    world.verdict(1, Verdict::Pending);
+    world.later(MINUTE);
+    world.verdict(1, Verdict::Success).expect("nobody listens to it any more");
     assert!(!is_quarantined(&world, 1));
 }
 
@@ -217,6 +244,23 @@ fn time_in_which_no_agent_ran_does_not_count_against_the_deadline() {
     world.later(2 * MINUTE);
     world.steps_good();
     assert_eq!((world.live(), world.outcome(2)), (Some(1), Some(Outcome::RolledBack)));
+}
+
+#[test]
+fn a_superseded_deployment_still_hears_its_verdict_after_a_long_time_without_an_agent() {
+    for verdict in [Verdict::Success, Verdict::Failure] {
+        let mut world = world();
+        world.goes_live(1);
+        world.goes_live(2);
+        let alive_until = world.now;
+        world.now = world.now.plus(5 * HOUR);
+        world.give(Input::AgentStarted { alive_until: Some(alive_until) });
+        world.give(Input::Tick);
+        world.verdict(1, verdict).expect("nobody listens to it any more");
+        let expected = if verdict == Verdict::Success { Some(1) } else { Some(HEAD) };
+        assert_eq!(world.target(), expected);
+        assert_eq!(is_quarantined(&world, 1), verdict == Verdict::Failure);
+    }
 }
 
 #[test]

@@ -28,6 +28,7 @@ impl Deployment {
             subject: None,
             author: None,
             verdict: None,
+            was_judged: false,
             failure: None,
             note: None,
             condemned: None,
@@ -73,6 +74,7 @@ impl Deployment {
             Event::StepFailed { failure } => self.failure = Some(failure.clone()),
             Event::VerdictReceived { report, .. } => {
                 self.run_clocks(report.value, at);
+                self.was_judged |= matches!(report.value, Verdict::Success | Verdict::Failure);
                 self.verdict = Some(report.clone());
             }
             Event::StillPending { .. } => self.notice_given = true,

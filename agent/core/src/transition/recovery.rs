@@ -2,6 +2,7 @@
 
 use super::{Answer, Draft};
 use crate::{
+    effect::Pace,
     environment::Environment,
     event::Event,
     ids::{CommitSha, Timestamp},
@@ -17,7 +18,7 @@ impl Draft<'_> {
     }
 
     /// A crash leaves a tree and an application in an unknown state: both are made anew. Whoever
-    /// waits for a verdict goes on waiting.
+    /// waits for a verdict goes on waiting, be it superseded.
     pub(super) fn agent_started(&mut self, alive_until: Option<Timestamp>) -> Answer {
         let away_ms = alive_until.map_or(0, |until| self.now.0.saturating_sub(until.0));
         let interrupted =
@@ -25,10 +26,20 @@ impl Draft<'_> {
         if let Some((number, phase)) = interrupted {
             self.push(number, Event::Recovered { phase: goes_on_from(phase), away_ms });
         }
-        let watching = |deployment: &&Deployment| deployment.phase == Phase::Watching;
-        let watched: Vec<_> = self.state.open.values().filter(watching).map(|d| d.number).collect();
-        for number in watched {
-            self.push(number, Event::Recovered { phase: Phase::Watching, away_ms });
+        let waits = |deployment: &&Deployment| match deployment.phase {
+            Phase::Watching => true,
+            Phase::Ended => deployment.is_listening() && deployment.pace() == Pace::Prompt,
+            Phase::Queued
+            | Phase::Preparing
+            | Phase::Gating
+            | Phase::Resetting
+            | Phase::Restarting
+            | Phase::Probing
+            | Phase::RollingBack => false,
+        };
+        let waiting = self.state.open.values().filter(waits).map(|it| (it.number, it.phase));
+        for (number, phase) in waiting.collect::<Vec<_>>() {
+            self.push(number, Event::Recovered { phase, away_ms });
         }
         Answer::Done
     }

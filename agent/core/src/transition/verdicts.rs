@@ -68,10 +68,12 @@ impl Draft<'_> {
         }
     }
 
-    /// Only what was healthy here counts.
+    /// Only what was healthy here counts, and only for the very commit: a rollback may have gone on
+    /// with another one.
     fn remember_validated(&mut self, on: Placement) {
-        let is_live = self.state.live.is_some_and(|live| live.deployment == on.deployment);
+        let is_live = self.state.live == Some(on);
         let open = on.deployment.and_then(|number| self.state.open.get(&number));
+        let open = open.filter(|deployment| deployment.sha == on.sha);
         let was_healthy = is_live || open.is_some_and(|deployment| deployment.live_at.is_some());
         let known = self.state.validated.iter().any(|earned| earned.placement == on);
         if was_healthy && !known {

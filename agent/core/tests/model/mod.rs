@@ -5,12 +5,12 @@
 pub mod moves;
 pub mod shorthand;
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use proptest::sample::Index;
 use ripcord_core::{
     CommitSha, Decision, DeployRequest, DeploymentNumber, Entry, Environment, Event, Failure,
-    FailureKind, Identity, Input, Outcome, Phase, Placement, Policy, RollbackRequest, Step,
+    FailureKind, Identity, Input, Kind, Outcome, Phase, Placement, Policy, RollbackRequest, Step,
     StepDone, Timestamp, Verdict, VerdictReport, Watch, notice,
 };
 
@@ -44,6 +44,8 @@ pub struct World {
     /// What HEAD named before ripcord came.
     pub head: Option<CommitSha>,
     pub runs: Option<CommitSha>,
+    /// What every deployment was admitted for.
+    admitted: BTreeMap<DeploymentNumber, (Kind, CommitSha)>,
 }
 
 pub fn sha(index: u8) -> CommitSha {
@@ -74,12 +76,20 @@ impl World {
     pub fn new(policy: Policy, head: Option<CommitSha>) -> Self {
         let environment = Environment::default();
         let now = Timestamp(1_000_000);
-        Self { environment, policy, now, turns: Vec::new(), head, runs: head }
+        let (turns, admitted) = Default::default();
+        Self { environment, policy, now, turns, head, runs: head, admitted }
     }
 
     /// Gives `input` to the environment; one that comes too late changes nothing.
     pub fn give(&mut self, input: Input) -> Option<&Decision> {
         let decision = self.environment.on(input.clone(), &self.policy, self.now).ok()?;
+        for entry in &decision.entries {
+            if let (Some(number), Event::Admitted { kind, sha, .. }) =
+                (entry.deployment, &entry.event)
+            {
+                self.admitted.insert(number, (kind.clone(), *sha));
+            }
+        }
         let before = std::mem::replace(&mut self.environment, decision.environment.clone());
         self.turns.push(Turn { before, input, now: self.now, decision, ran: self.runs });
         self.turns.last().map(|turn| &turn.decision)
@@ -149,9 +159,14 @@ impl World {
         if touching.is_some_and(|effect| !matches!(effect.step, Step::Prepare { .. })) {
             self.runs = None;
         }
+        self.restart(self.now);
+    }
+
+    /// Starts an agent from what is on disk; the one before it was last alive at `alive_until`.
+    pub fn restart(&mut self, alive_until: Timestamp) {
         let stored = serde_json::to_string(&self.environment).unwrap();
         self.environment = serde_json::from_str(&stored).unwrap();
-        self.give(Input::AgentStarted { alive_until: Some(self.now) });
+        self.give(Input::AgentStarted { alive_until: Some(alive_until) });
     }
 
     pub fn play(&mut self, moves: &[Move]) {
@@ -192,6 +207,19 @@ impl World {
 
     pub fn journal(&self) -> impl Iterator<Item = (&Entry, Timestamp)> {
         self.turns.iter().flat_map(entries_of)
+    }
+
+    pub fn entries(&self) -> Vec<&Entry> {
+        self.journal().map(|(entry, _)| entry).collect()
+    }
+
+    /// What a deployment was admitted for, and its commit.
+    pub fn kind_of(&self, number: DeploymentNumber) -> &(Kind, CommitSha) {
+        &self.admitted[&number]
+    }
+
+    pub fn is_deploy(&self, number: DeploymentNumber) -> bool {
+        matches!(self.kind_of(number).0, Kind::Deploy { .. })
     }
 
     /// The events of one deployment, in order.
