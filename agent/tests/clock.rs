@@ -27,7 +27,8 @@ async fn a_deadline_comes_after_an_hour_of_uptime_while_the_wall_clock_stands_st
     let ended = lab.ended(number).await;
     assert_eq!(ended.outcome, Some(Outcome::Live), "{ended:?}");
     let watched = watching.elapsed();
-    assert!((HOUR..HOUR + Duration::from_secs(5)).contains(&watched), "{watched:?}");
+    // Paused time jumps while the journal's thread works: to the next note that the agent is alive.
+    assert!((HOUR..HOUR + Duration::from_secs(60)).contains(&watched), "{watched:?}");
     assert!(wall.elapsed() < HOUR / 2, "the wall clock is an hour behind by now");
 }
 
@@ -60,8 +61,14 @@ async fn while_a_verdict_is_awaited_the_agent_notes_that_it_is_alive() {
     let noted = agent.journal.alive_until(&name).await.unwrap().unwrap();
     advance(Duration::from_secs(60)).await;
     let deadline = WallClock::now() + Duration::from_secs(10);
-    while agent.journal.alive_until(&name).await.unwrap().unwrap() <= noted {
+    let alive = loop {
+        let alive = agent.journal.alive_until(&name).await.unwrap().unwrap();
+        if alive > noted {
+            break alive;
+        }
         assert!(WallClock::now() < deadline, "nothing was noted");
         tokio::task::yield_now().await;
-    }
+    };
+    // Later than that somebody else journaled something: the deadline.
+    assert!(Duration::from_millis(alive.since(noted)) < HOUR, "{alive:?} after {noted:?}");
 }
