@@ -5,9 +5,11 @@ use std::{path::Path, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use ripcord_core::{
-    CommitSha, DeploymentNumber, Event, Failure, Pace, VerdictReport, effect::TreeReport,
+    CommitSha, DeploymentNumber, Event, Failure, Pace, VerdictReport,
+    ci::{Run, Wanted},
+    effect::TreeReport,
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 /// A git repository with a work tree, as one environment sees it.
 ///
@@ -155,6 +157,25 @@ pub struct Question {
     pub awaited: Duration,
     /// How soon it is wanted.
     pub pace: Pace,
+}
+
+/// Where CI shows its runs.
+#[async_trait]
+pub trait RunSource: Send + Sync {
+    /// The runs of a commit. May hold others too: what is asked for is only a wish.
+    async fn runs(&self, wanted: &Wanted) -> Result<Vec<Run>, CannotAsk>;
+
+    /// What failed in this attempt of a run, as `job › step`.
+    async fn failed_jobs(&self, run: &Run) -> Result<Vec<String>, CannotAsk>;
+}
+
+/// Why CI cannot be asked now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CannotAsk {
+    /// What is the matter and what to do about it; the same words for as long as it lasts.
+    pub detail: String,
+    /// Nothing may be asked before this.
+    pub retry_at: Option<Instant>,
 }
 
 /// The operator's own commands around a restart.

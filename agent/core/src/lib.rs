@@ -6,6 +6,7 @@
 //! state asks for. Crash recovery is the same two functions on a state that was read back.
 
 pub mod admission;
+pub mod ci;
 pub mod effect;
 pub mod environment;
 pub mod event;

@@ -4,6 +4,7 @@ pub mod command;
 pub mod compose;
 pub mod docker;
 pub mod git;
+pub mod github;
 mod group;
 pub mod hooks;
 pub mod http_probe;

@@ -11,6 +11,7 @@ use std::{
 use ripcord_core::{EnvironmentName, Failure, FailureKind, VerifyWhen};
 use tokio::sync::Mutex;
 
+use super::github;
 use crate::{
     adapters::{
         docker::{Containers, DockerRuntime, DockerSettings, RestartAction, default_socket},
@@ -21,13 +22,16 @@ use crate::{
         validated_file,
     },
     config::{
-        ComposeAction, Config, EnvironmentConfig, GitCredentials, RepositoryConfig, RuntimeConfig,
-        VerdictSource,
+        ComposeAction, Config, EnvironmentConfig, GitCredentials, GithubSource, RepositoryConfig,
+        RuntimeConfig, VerdictSource,
     },
     engine::{About, Clock, Parts, ProbePlan, Setup},
     journal::Journal,
     ports::{LogSource, Runtime, SourceRepository, Verifier},
-    verify::command::CommandVerifier,
+    verify::{
+        command::CommandVerifier,
+        github::{GithubVerifier, Poller},
+    },
 };
 
 /// Opens the repository of an environment, with what the configuration says of it.
@@ -62,6 +66,8 @@ pub(super) struct Builder {
     clock: Clock,
     /// One lock per git repository, however many environments use it.
     locks: RefCell<HashMap<PathBuf, Arc<Mutex<()>>>>,
+    /// One for all environments; there where GitHub is configured.
+    poller: Option<Arc<Poller>>,
 }
 
 struct Source {
@@ -75,7 +81,11 @@ struct Source {
 impl Builder {
     pub(super) fn new(config: &Config, http: reqwest::Client, clock: Clock) -> Self {
         let state_dir = config.state_dir.clone();
-        Self { state_dir, http, clock, locks: RefCell::default() }
+        let poller = config.github.as_ref().map(|config| {
+            let client = github::client(config, http.clone());
+            github::poller(config, client)
+        });
+        Self { state_dir, http, clock, locks: RefCell::default(), poller }
     }
 
     /// What people read of an environment that has no driver, and its application's log.
@@ -195,8 +205,25 @@ impl Builder {
                 timeout: command.timeout,
                 checkouts: self.state_dir.join("checkouts").join(config.name.as_str()),
             })),
-            VerdictSource::Probe | VerdictSource::Github(_) => None,
+            VerdictSource::Github(github) => self.github_verifier(config, github),
+            VerdictSource::Probe => None,
         }
+    }
+
+    /// None where there is no repository, and so no branch: nothing is deployed there.
+    fn github_verifier(
+        &self,
+        config: &EnvironmentConfig,
+        source: &GithubSource,
+    ) -> Option<Arc<dyn Verifier>> {
+        Some(Arc::new(GithubVerifier {
+            poller: self.poller.clone()?,
+            workflows: source.workflows.clone().into(),
+            event: source.event.clone(),
+            branch: config.repository.as_ref()?.branch.clone(),
+            start_delay: source.start_delay,
+            poll: source.poll,
+        }))
     }
 }
 

@@ -3,6 +3,7 @@
 mod check;
 mod environment;
 mod environments;
+mod github;
 mod state_dir;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};

@@ -65,13 +65,11 @@ impl EnvironmentConfig {
     /// Why this version cannot deploy here, naming the key; `None` when it can.
     #[must_use]
     pub fn unavailable(&self) -> Option<String> {
-        let github = matches!(self.verify.source, VerdictSource::Github(_));
         let keys = [
             (self.promotes.is_some(), "`promotes`", "use `repository` without it"),
             (self.promote.is_some(), "`promote`", "use `repository`"),
             (self.backup.is_some(), "`backup`", "remove it"),
             (self.oidc.is_some(), "`oidc`", "remove it"),
-            (github, "`verify.source = \"github\"`", "use source = \"command\" or when = \"none\""),
         ];
         let (_, key, instead) = keys.into_iter().find(|(is_set, ..)| *is_set)?;
         Some(format!(

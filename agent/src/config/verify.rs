@@ -28,7 +28,7 @@ pub enum VerdictSource {
     Probe,
     /// Commands in a separate check-out.
     Command(CommandSource),
-    /// Workflow runs; not run by this version.
+    /// Workflow runs on GitHub.
     Github(GithubSource),
 }
 

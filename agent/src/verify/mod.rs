@@ -1,3 +1,4 @@
 //! Sources of verdicts.
 
 pub mod command;
+pub mod github;
