@@ -7,7 +7,7 @@ use ripcord_proto::v1::{DeploymentKind, DeploymentSummary, Outcome, Phase, WaitF
 use crate::story::{Part, Seen, Step, World};
 use crate::{
     git::git,
-    github::{FakeGithub, FakeRun, Fault, REPOSITORY, TOKEN},
+    github::{FakeGithub, FakeJob, FakeRun, Fault, REPOSITORY, TOKEN},
     site::{self, Agent, Client, Site, request},
 };
 
@@ -15,9 +15,9 @@ pub struct Ripcord {
     site: Site,
     github: FakeGithub,
     config: PathBuf,
-    agent: Option<Agent>,
-    /// Their numbers are those of GitHub's runs.
-    pages: Vec<String>,
+    running: Option<(Agent, Client)>,
+    /// What was deployed, page and commit; its place here is the number of its run on GitHub.
+    pushed: Vec<(&'static str, String)>,
     is_busy: bool,
 }
 
@@ -48,7 +48,7 @@ pre_restart = [["test", "!", "-e", {no_restart:?}]]
             api = github.api(),
             no_restart = site.folder.path().join("no-restart"),
         ));
-        Self { site, github, config, agent: None, pages: Vec::new(), is_busy: false }
+        Self { site, github, config, running: None, pushed: Vec::new(), is_busy: false }
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -64,18 +64,28 @@ pre_restart = [["test", "!", "-e", {no_restart:?}]]
     }
 
     fn client(&mut self) -> Client {
-        let agent = self.agent.get_or_insert_with(|| Agent::start(&self.config));
-        self.site.client(agent)
+        if self.running.is_none() {
+            let agent = Agent::start(&self.config);
+            let client = self.site.client(&agent);
+            self.running = Some((agent, client));
+        }
+        self.running.as_ref().unwrap().1.clone()
     }
 
     fn page_of(&self, sha: &str) -> String {
         git(&self.site.git.live, &["log", "-1", "--format=%s", sha.trim()])
     }
 
-    async fn deploy(&mut self, page: &str) {
+    /// A run that goes on.
+    fn run_of(&self, page: &str) -> FakeRun {
+        let number = self.pushed.iter().position(|(it, _)| *it == page).unwrap();
+        FakeRun::of(&self.pushed[number].1, number as u64)
+    }
+
+    async fn deploy(&mut self, page: &'static str) {
         let sha = self.site.git.pushed(page);
-        self.pages.push(page.to_owned());
-        self.github.put_run(self.run_of(page, &sha));
+        self.pushed.push((page, sha.clone()));
+        self.github.put_run(self.run_of(page));
         let mut asked = request("lab", &sha);
         asked.wait = WaitFor::Live.into();
         site::deploy(&mut self.client(), asked).await;
@@ -83,20 +93,15 @@ pre_restart = [["test", "!", "-e", {no_restart:?}]]
 
     async fn deployment(&mut self, page: &str) -> DeploymentSummary {
         let history = site::history(&mut self.client(), "lab").await;
-        let is_it = |it: &DeploymentSummary| {
-            it.kind() == DeploymentKind::Deploy && self.page_of(&it.sha) == page
-        };
+        let sha = self.run_of(page).sha;
+        let is_it = |it: &DeploymentSummary| it.kind() == DeploymentKind::Deploy && it.sha == sha;
         history.into_iter().find(is_it).unwrap()
     }
 
-    fn run_of(&self, page: &str, sha: &str) -> FakeRun {
-        let number = self.pages.iter().position(|it| it == page).unwrap();
-        FakeRun::of(sha, number as u64)
-    }
-
-    async fn end_run(&mut self, page: &str, conclusion: &str) {
-        let sha = self.deployment(page).await.sha;
-        self.github.put_run(self.run_of(page, &sha).ended(conclusion));
+    fn end_run(&self, page: &str, conclusion: &str) {
+        let run = self.run_of(page).ended(conclusion);
+        self.github.put_jobs(run.id, 1, vec![FakeJob::of("tests", conclusion, &[])]);
+        self.github.put_run(run);
         let others = if self.is_busy { 12 } else { 0 };
         for number in 0..others {
             self.github.put_run(FakeRun::of("0".repeat(40), 100 + number).ended(conclusion));
@@ -167,12 +172,12 @@ impl World for Ripcord {
         match step {
             Step::Deploy(page) => self.deploy(page).await,
             Step::Ci(page, conclusion) => {
-                self.end_run(page, conclusion).await;
+                self.end_run(page, conclusion);
                 self.look(page).await;
             }
             Step::CiAtOnce(pages, conclusion) => {
                 for page in pages {
-                    self.end_run(page, conclusion).await;
+                    self.end_run(page, conclusion);
                 }
                 for page in pages {
                     self.look(page).await;
@@ -187,10 +192,7 @@ impl World for Ripcord {
             }
             Step::GithubWorks => self.github.be_well(),
             Step::TimeIsUp(page) => self.time_is_up(page).await,
-            Step::Reboot => {
-                self.agent.take().unwrap().kill();
-                self.agent = Some(Agent::start(&self.config));
-            }
+            Step::Reboot => self.running.take().unwrap().0.kill(),
             Step::Breaks(Part::Reset) => self.note("live/.git/index.lock"),
             Step::Breaks(Part::Restart) => self.note("no-restart"),
             Step::Breaks(Part::Probe) => self.note("sick"),
