@@ -104,10 +104,16 @@ pub async fn only_ripcord_keeps_with(
     kept(&seen, &promise);
 }
 
-/// Asserts that ripcord keeps the promise.
+/// Asserts that both keep the promise at the end of this story.
+pub async fn both_keep(promise: impl Fn(&Seen) -> bool, story: &[Step]) {
+    kept(&end_of(&mut OldWay::new(), story).await, &promise);
+    kept(&end_of(&mut Ripcord::new("").await, story).await, &promise);
+}
+
+/// Asserts that the promise is kept.
 #[track_caller]
 pub fn kept<S: fmt::Debug>(seen: &S, promise: impl Fn(&S) -> bool) {
-    assert!(promise(seen), "ripcord breaks the promise: {seen:#?}");
+    assert!(promise(seen), "the promise is broken: {seen:#?}");
 }
 
 /// Asserts that the old way breaks it: otherwise the check could not fail.

@@ -1,6 +1,21 @@
 //! What is promised of the verdict of the CI, and of whoever waits for it.
 
-use crate::story::{Seen, Step::*, only_ripcord_keeps, only_ripcord_keeps_with};
+use crate::story::{Seen, Step::*, both_keep, only_ripcord_keeps, only_ripcord_keeps_with};
+
+/// No fault: the old scripts of these tests do work, or what they break would show nothing.
+#[tokio::test]
+async fn on_a_good_day_the_old_way_works_too() {
+    let green = [Deploy("one"), Ci("one", "success"), Deploy("two"), Ci("two", "success")];
+    let promise = |seen: &Seen| seen.live == "two" && seen.validated.as_deref() == Some("two");
+    both_keep(promise, &green).await;
+    let red = [Deploy("one"), Ci("one", "success"), Deploy("two"), Ci("two", "failure")];
+    let promise = |seen: &Seen| {
+        seen.live == "one"
+            && seen.validated.as_deref() == Some("one")
+            && seen.told("two") == "rolled_back"
+    };
+    both_keep(promise, &red).await;
+}
 
 /// Fault 2: the red CI of A rolled back B.
 #[tokio::test]
