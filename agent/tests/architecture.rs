@@ -28,6 +28,11 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         "an adapter implements a trait of ports.rs and reports through its Reporter",
     ),
     (
+        "agent/src/notify",
+        &["crate::engine", "crate::rpc", "crate::ports", "octocrab", "reqwest", "ripcord_proto"],
+        "who tells the outside reads the journal, and nothing waits for it",
+    ),
+    (
         "agent/src/rpc",
         &["crate::adapters", "git2", "bollard", "rusqlite"],
         "a handler asks the engine's handle; work that outlives a call belongs to the engine",

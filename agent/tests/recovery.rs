@@ -9,7 +9,7 @@ mod support {
     pub mod site;
 }
 
-use std::{fs, time::Duration};
+use std::{fs, process::Command, time::Duration};
 
 use ripcord_proto::v1::{self, Outcome, WaitFor, progress::Item};
 use support::site::{Site, deploy, reason, request, rollback, status, watch};
@@ -178,4 +178,17 @@ async fn a_rollback_without_its_repository_is_refused_and_strands_nothing() {
         assert_eq!(reason(&refused), "UNAVAILABLE_FEATURE", "{refused:?}");
     }
     assert_eq!(status(&mut client, "lab").await.stranded, "");
+}
+
+#[test]
+fn an_agent_that_is_not_built_for_the_crash_sweep_cannot_be_told_to_die() {
+    let binary = env!("CARGO_BIN_EXE_ripcord-agent");
+    let knows = |word: &str| {
+        let grep = Command::new("grep").args(["--text", "--quiet", word, binary]).status();
+        grep.unwrap().success()
+    };
+    assert!(knows("phase_entered"), "the search does not find what is there");
+    for word in ["RIPCORD_DIE_AT", "RIPCORD_FAILPOINTS"] {
+        assert_eq!(knows(word), cfg!(feature = "failpoints"), "{word}");
+    }
 }

@@ -101,15 +101,29 @@ pub(crate) struct Asked {
     pub(crate) wait: WaitFor,
     pub(crate) dry_run: bool,
     pub(crate) fail_on_superseded: bool,
+    /// To deploy in spite of a red verdict.
+    pub(crate) overriding: bool,
+    /// To make the agent look; how the deployment stands is told, and decides nothing.
+    pub(crate) only_nudge: bool,
+}
+
+impl Asked {
+    /// To wait until then, and nothing else.
+    pub(crate) fn to_wait(wait: WaitFor) -> Self {
+        let (dry_run, fail_on_superseded, overriding, only_nudge) = (false, false, false, false);
+        Self { wait, dry_run, fail_on_superseded, overriding, only_nudge }
+    }
 }
 
 /// The exit code of a deployment that the agent told the result of.
 pub(crate) fn of_report(report: &Report, asked: Asked) -> Exit {
+    if asked.only_nudge {
+        return Exit::Success;
+    }
+    let red_matters = asked.wait == WaitFor::Verdict && !asked.overriding;
     match report.outcome {
         Outcome::Validated => Exit::Success,
-        Outcome::Live if report.has_red_verdict() && asked.wait == WaitFor::Verdict => {
-            Exit::RolledBack
-        }
+        Outcome::Live if report.has_red_verdict() && red_matters => Exit::RolledBack,
         Outcome::Live => Exit::Success,
         Outcome::RolledBack => Exit::RolledBack,
         Outcome::Failed => Exit::Failed,
@@ -142,8 +156,13 @@ pub(crate) fn of_failure(failure: &Failure) -> Exit {
 mod tests {
     use super::*;
 
-    const VERDICT: Asked =
-        Asked { wait: WaitFor::Verdict, dry_run: false, fail_on_superseded: false };
+    const VERDICT: Asked = Asked {
+        wait: WaitFor::Verdict,
+        dry_run: false,
+        fail_on_superseded: false,
+        overriding: false,
+        only_nudge: false,
+    };
 
     fn exit(outcome: Outcome, asked: Asked) -> u8 {
         of_report(&Report { outcome, ..Report::of_command("deploy") }, asked).code()
@@ -184,6 +203,7 @@ mod tests {
             value: "failure".to_owned(),
             url: String::new(),
             jobs: Vec::new(),
+            detail: String::new(),
         };
         let report = Report {
             outcome: Outcome::Live,
@@ -192,6 +212,12 @@ mod tests {
         };
         assert_eq!(of_report(&report, VERDICT).code(), 7);
         assert_eq!(of_report(&report, Asked { wait: WaitFor::Live, ..VERDICT }).code(), 0);
+        assert_eq!(of_report(&report, Asked { overriding: true, ..VERDICT }).code(), 0);
+    }
+
+    #[test]
+    fn a_ci_job_that_only_nudges_is_not_made_red_by_what_was_rolled_back_before() {
+        assert_eq!(exit(Outcome::RolledBack, Asked { only_nudge: true, ..VERDICT }), 0);
     }
 
     #[test]

@@ -40,6 +40,9 @@ pub(crate) struct VerdictReport {
     #[serde(serialize_with = "empty_as_null")]
     pub(crate) url: String,
     pub(crate) jobs: Vec<String>,
+    /// Why the source cannot be asked, or what it lacks.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) detail: String,
 }
 
 /// The result of `deploy`, `rollback` or `watch`. Fields are added, never renamed.
@@ -159,6 +162,7 @@ impl From<v1::Placement> for Placement {
 
 impl From<v1::VerdictInfo> for VerdictReport {
     fn from(verdict: v1::VerdictInfo) -> Self {
-        Self { value: verdict.value, url: verdict.url, jobs: verdict.jobs }
+        let v1::VerdictInfo { value, url, jobs, detail } = verdict;
+        Self { value, url, jobs, detail }
     }
 }

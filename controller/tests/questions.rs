@@ -354,3 +354,18 @@ async fn completions_manual_and_topics_are_there() {
         assert!(said.stdout.contains(contains), "{arguments:?}");
     }
 }
+
+#[tokio::test]
+async fn a_ci_job_asks_the_agent_to_look_now_and_goes_on() {
+    let stage = Stage::new();
+    let standing = v1::Result { environment: "preprod".into(), ..v1::Result::default() };
+    let standing = v1::Result { outcome: Outcome::Pending.into(), ..standing };
+    let story = vec![admitted(), Item::Result(standing)];
+    let agent = Agent::start(&stage, vec![Act::Tell(story)]).await;
+    let arguments = ["watch", "preprod", "--nudge", "--wait", "none"];
+    let said = said(stage.operator(agent.port, &arguments)).await;
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert!(said.stderr.contains("the agent looks at CI now, for #142"), "{}", said.stderr);
+    let nudge = v1::NudgeRequest { environment: "preprod".into(), deployment: 0 };
+    assert_eq!(agent.calls()[0], Call::Nudge(nudge));
+}

@@ -122,7 +122,7 @@ pub fn sentence(entry: &Entry) -> String {
         Event::StillPending { after_ms, verdict } => {
             format!("{} after {}; not validated", awaited(*verdict), human_duration(*after_ms))
         }
-        Event::Validated => "validated: this is the rollback point now".to_owned(),
+        Event::Validated => "the commit has earned a good verdict".to_owned(),
         Event::Condemned { reason } => format!("may not stay live: {reason}"),
         Event::Quarantined { sha, reason } => format!("{} is quarantined: {reason}", sha.short()),
         Event::QuarantineLifted { sha } => format!("{} is not quarantined any more", sha.short()),

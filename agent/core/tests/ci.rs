@@ -165,6 +165,8 @@ fn is_ours(run: &Run) -> bool {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn success_means_that_each_required_workflow_has_a_green_run_of_ours(
         runs in prop::collection::vec(any_run(), 0..12),

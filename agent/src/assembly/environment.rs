@@ -16,6 +16,7 @@ use crate::{
     adapters::{
         docker::{Containers, DockerRuntime, DockerSettings, RestartAction, default_socket},
         git::{AbsentRepository, Credentials, GitRepository, Settings},
+        github::Github,
         hooks::CommandHooks,
         http_probe::HttpProbe,
         process::{ProcessRuntime, ProcessSettings},
@@ -79,12 +80,15 @@ struct Source {
 }
 
 impl Builder {
-    pub(super) fn new(config: &Config, http: reqwest::Client, clock: Clock) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        http: reqwest::Client,
+        github: Option<Github>,
+        clock: Clock,
+    ) -> Self {
         let state_dir = config.state_dir.clone();
-        let poller = config.github.as_ref().map(|config| {
-            let client = github::client(config, http.clone());
-            github::poller(config, client)
-        });
+        let poller = config.github.as_ref().zip(github);
+        let poller = poller.map(|(config, client)| github::poller(config, client));
         Self { state_dir, http, clock, locks: RefCell::default(), poller }
     }
 

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use ripcord_core::{CommitSha, Environment};
 use tokio::sync::watch;
 
-use super::{StartError, environment::Builder};
+use super::{StartError, environment::Builder, github, sinks::Readers};
 use crate::{
     adapters::{git, validated_file},
     causes::with_causes,
@@ -23,6 +23,7 @@ use crate::{
 pub(super) struct Environments {
     pub(super) engine: Engine,
     pub(super) drivers: Vec<Driver>,
+    pub(super) readers: Readers,
     pub(super) logs: Logs,
 }
 
@@ -31,9 +32,14 @@ pub(super) struct Environments {
 pub(super) async fn start(config: &Config, log: Arc<AgentLog>) -> Result<Environments, StartError> {
     let http = git::http_client::build(config.extra_ca.as_deref())
         .map_err(|failure| StartError::Other(failure.message))?;
-    let builder = Builder::new(config, http, Clock::system());
+    let github = config.github.as_ref().map(|config| github::client(config, http.clone()));
+    let builder = Builder::new(config, http, github.clone(), Clock::system());
     let file = journal::file_in(&config.state_dir);
     let journal = or_why(Journal::open(&file), &file)?;
+    let readers = match (&journal, github) {
+        (Ok(journal), Some(github)) => Readers::open(config, journal, github).await?,
+        (Ok(_), None) | (Err(_), _) => Readers::default(),
+    };
     let (mut places, mut drivers) = (Vec::new(), Vec::new());
     let mut applications = BTreeMap::new();
     for environment in config.environments.values() {
@@ -55,7 +61,7 @@ pub(super) async fn start(config: &Config, log: Arc<AgentLog>) -> Result<Environ
         places.push(place);
     }
     let logs = Logs { agent: unmarked(log), applications };
-    Ok(Environments { engine: Engine::new(places), drivers, logs })
+    Ok(Environments { engine: Engine::new(places), drivers, readers, logs })
 }
 
 /// Why something cannot be had until a person helps; an error for what may pass by itself.

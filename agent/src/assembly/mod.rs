@@ -4,6 +4,7 @@ mod check;
 mod environment;
 mod environments;
 mod github;
+mod sinks;
 mod state_dir;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -69,7 +70,7 @@ pub struct Died;
 /// A started agent.
 pub struct Agent {
     engine: Engine,
-    drivers: TaskTracker,
+    tasks: TaskTracker,
     /// Cancelled when a driver died: the agent ends, so that its supervisor starts it anew.
     broken: CancellationToken,
     serving: tokio::task::JoinHandle<()>,
@@ -106,11 +107,13 @@ impl Agent {
             listener.local_addr().map_err(|error| StartError::Other(error.to_string()))?;
 
         git::register_transports();
-        let Environments { engine, drivers, logs } = environments::start(&config, log).await?;
+        let started = environments::start(&config, log).await?;
+        let Environments { engine, drivers, readers, logs } = started;
         let (tracker, broken) = (TaskTracker::new(), CancellationToken::new());
         for driver in drivers {
             tracker.spawn(drive(driver, shutdown.clone(), broken.clone()));
         }
+        readers.spawn(&tracker, &shutdown);
         tracker.close();
 
         tokio::spawn(tls.keep_current());
@@ -120,7 +123,7 @@ impl Agent {
         let (health, serving) = serve(listener, service, shutdown.clone()).await?;
         Ok(Self {
             engine,
-            drivers: tracker,
+            tasks: tracker,
             broken,
             serving,
             health,
@@ -141,7 +144,7 @@ impl Agent {
     /// # Errors
     /// When it ended because a part of it died.
     pub async fn run_to_the_end(self) -> Result<(), Died> {
-        let Self { engine, drivers, broken, serving, health, shutdown, address, _state_dir } = self;
+        let Self { engine, tasks, broken, serving, health, shutdown, address, _state_dir } = self;
         tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
         tokio::select! {
             () = recovery(&engine) => {
@@ -154,7 +157,7 @@ impl Agent {
         }
         service::stopping();
         say_serving(&health, false).await;
-        drivers.wait().await;
+        tasks.wait().await;
         let abort = serving.abort_handle();
         if timeout(DRAIN, serving).await.is_err() {
             abort.abort();

@@ -114,6 +114,7 @@ impl Driver {
             activity: activity_out,
             recovered: recovered_out,
             observer: Arc::new(Observer::new(&parts)),
+            verifier: parts.verifier.clone(),
             requests: requests_in,
             journal: journal.clone(),
         };

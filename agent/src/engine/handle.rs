@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use ripcord_core::{
     Admission, Answer, CommitSha, Deployment, DeploymentNumber, Environment, EnvironmentName,
-    Identity, Input, Phase, Placement, Refusal, RequestId, RollbackRequest, admission,
+    Identity, Input, Phase, Placement, Refusal, RequestId, RollbackRequest, Watch, admission,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::observe::Observer;
 use crate::{
     journal::{Journal, JournalError},
-    ports::Activity,
+    ports::{Activity, Verifier},
 };
 
 /// One environment, as the rest of the agent sees it. Cheap to clone.
@@ -29,6 +29,7 @@ pub struct EnvironmentHandle {
     pub recovered: watch::Receiver<bool>,
     /// How it looks from outside.
     pub observer: Arc<Observer>,
+    pub(super) verifier: Option<Arc<dyn Verifier>>,
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) journal: Journal,
 }
@@ -228,6 +229,17 @@ impl EnvironmentHandle {
     /// When the journal or the driver does not answer.
     pub async fn resume(&self, by: Identity) -> Result<Answer, EngineError> {
         self.ask(Asked::Decide(Input::Resume { by })).await
+    }
+
+    /// Makes the source look now for the verdicts that are awaited, or for `only` that one's;
+    /// answers whose it looks for.
+    #[must_use]
+    pub fn look_now(&self, only: Option<DeploymentNumber>) -> Vec<DeploymentNumber> {
+        let Some(verifier) = &self.verifier else { return Vec::new() };
+        let state = self.state.borrow().clone();
+        let meant = |watch: &Watch| only.is_none_or(|only| only == watch.deployment);
+        let looking = state.watches().filter(meant).filter(|watch| verifier.look_now(watch.sha));
+        looking.map(|watch| watch.deployment).collect()
     }
 
     /// Records a person's verdict on a commit that was deployed here, or waits at the gate.

@@ -3,6 +3,9 @@
 //! Everything that people and programs see is a reading of it from a cursor. One connection lives
 //! on a thread of its own; the rest of the agent holds a [`Journal`], a handle that asks it.
 
+mod cursors;
+#[cfg(feature = "failpoints")]
+mod failpoint;
 mod inspect;
 mod schema;
 mod store;
@@ -16,6 +19,7 @@ use ripcord_core::{
 use rusqlite::ErrorCode;
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use cursors::Cursor;
 use store::Store;
 
 /// One row: an entry with its place and time.
@@ -262,6 +266,35 @@ impl Journal {
     ) -> Result<Option<Timestamp>, JournalError> {
         let environment = environment.clone();
         self.ask(move |store| store.alive_until(&environment)).await
+    }
+
+    /// What happened after `after` in all environments, oldest first, at most `limit` records.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn after(&self, after: Sequence, limit: usize) -> Result<Vec<Record>, JournalError> {
+        self.ask(move |store| store.after(after, limit)).await
+    }
+
+    /// Where this reader stands. One that was never seen begins at the journal's end, and is known
+    /// from now on: it does not tell old history, and misses nothing of what comes.
+    ///
+    /// # Errors
+    /// When it can neither be read nor written down.
+    pub async fn cursor(&self, reader: &str) -> Result<Cursor, JournalError> {
+        let reader = reader.to_owned();
+        self.ask(move |store| store.cursor(&reader)).await
+    }
+
+    /// Moves this reader, and replaces its memo, both or neither. It survives the death of the
+    /// agent; a power cut may undo the last moves, because nobody waits for the disk here: a reader
+    /// repeats what it did after the place where it finds itself.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn advance(&self, reader: &str, to: Cursor) -> Result<(), JournalError> {
+        let reader = reader.to_owned();
+        self.ask(move |store| store.advance(&reader, &to)).await
     }
 
     /// Wakes whenever something was appended.

@@ -4,10 +4,14 @@ use rusqlite::Connection;
 
 use super::JournalError;
 
-/// The schema that this version reads and writes.
-pub(super) const VERSION: i64 = 2;
+/// How each schema is made from the one before it; the first from an empty file. Steps are added,
+/// never changed: journals outlive versions.
+const STEPS: [&str; 2] = [FIRST, SECOND];
 
-const TABLES: &str = "
+/// The schema that this version reads and writes.
+pub(super) const VERSION: i64 = STEPS.len() as i64;
+
+const FIRST: &str = "
     CREATE TABLE event (
         sequence    INTEGER PRIMARY KEY,
         at          INTEGER NOT NULL,  -- milliseconds since 1970
@@ -20,8 +24,7 @@ const TABLES: &str = "
 
     CREATE TABLE environment (         -- the fold of the events above
         name  TEXT PRIMARY KEY,
-        state TEXT NOT NULL,
-        alive INTEGER                  -- when its driver last was alive while it waited for a verdict
+        state TEXT NOT NULL
     ) STRICT;
 
     CREATE TABLE deployment (          -- a projection of the events above
@@ -33,19 +36,27 @@ const TABLES: &str = "
         data        TEXT    NOT NULL,
         PRIMARY KEY (environment, number)
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX deployment_by_sha ON deployment (environment, sha, went_live, number);
+    CREATE INDEX deployment_by_sha ON deployment (environment, sha, number) WHERE went_live = 1;
     CREATE INDEX deployment_by_request ON deployment (environment, request_id)
         WHERE request_id IS NOT NULL;
 ";
 
-/// What makes the tables of version 1 those of version 2.
-const FROM_1: &str = "
+const SECOND: &str = "
+    CREATE TABLE cursor (
+        reader   TEXT PRIMARY KEY,
+        sequence INTEGER NOT NULL,     -- the last event that it is done with
+        memo     TEXT                  -- what it has to know again after a crash
+    ) STRICT, WITHOUT ROWID;
+
+    -- When its driver last was alive, while it waited for a verdict.
     ALTER TABLE environment ADD COLUMN alive INTEGER;
+
     DROP INDEX deployment_by_sha;
     CREATE INDEX deployment_by_sha ON deployment (environment, sha, went_live, number);
 ";
 
-/// Makes the tables in a new file, or brings an older one up to date.
+/// Makes the tables in a new file, and those that an older version lacks; refuses a file that a
+/// newer version wrote.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), JournalError> {
     let sqlite = |source| JournalError::of("opened", source);
     // FULL: an intent is on the disk before its effect starts, also when the machine loses power.
@@ -56,17 +67,21 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), JournalError> {
         .map_err(sqlite)?;
     let found: i64 =
         connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(sqlite)?;
-    match found {
-        VERSION => Ok(()),
-        0 => migrate(connection, TABLES).map_err(sqlite),
-        1 => migrate(connection, FROM_1).map_err(sqlite),
-        _ => Err(JournalError::NewerSchema { found, known: VERSION }),
+    let missing = usize::try_from(found).ok().and_then(|done| STEPS.get(done..));
+    match missing.ok_or(JournalError::NewerSchema { found, known: VERSION })? {
+        [] => Ok(()),
+        missing => migrate(connection, &missing.concat()).map_err(sqlite),
     }
 }
 
-fn migrate(connection: &mut Connection, statements: &str) -> rusqlite::Result<()> {
+fn migrate(connection: &mut Connection, steps: &str) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    transaction.execute_batch(statements)?;
+    transaction.execute_batch(steps)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()
+    #[cfg(feature = "failpoints")]
+    super::failpoint::reach("before", "tables");
+    transaction.commit()?;
+    #[cfg(feature = "failpoints")]
+    super::failpoint::reach("after", "tables");
+    Ok(())
 }

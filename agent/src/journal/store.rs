@@ -10,10 +10,17 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, named_param
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
-use super::{Batch, Chapter, JournalError, Record, inspect, schema};
+#[cfg(feature = "failpoints")]
+use super::failpoint;
+use super::{
+    Batch, Chapter, JournalError, Record,
+    cursors::{Cursor, Cursors},
+    inspect, schema,
+};
 
 pub(super) struct Store {
     connection: Connection,
+    cursors: Cursors,
     announce: watch::Sender<Sequence>,
 }
 
@@ -38,7 +45,32 @@ impl Store {
             .query_row("SELECT coalesce(max(sequence), 0) FROM event", [], |row| row.get(0))
             .map_err(reading)?;
         announce.send_replace(Sequence(newest.cast_unsigned()));
-        Ok(Self { connection, announce })
+        let cursors = Cursors::open(path).map_err(opening)?;
+        Ok(Self { connection, cursors, announce })
+    }
+
+    pub(super) fn cursor(&mut self, reader: &str) -> Result<Cursor, JournalError> {
+        self.cursors.of(reader).map_err(writing)
+    }
+
+    pub(super) fn advance(&mut self, reader: &str, to: &Cursor) -> Result<(), JournalError> {
+        self.cursors.advance(reader, to).map_err(writing)
+    }
+
+    pub(super) fn after(&self, after: Sequence, limit: usize) -> Result<Vec<Record>, JournalError> {
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT sequence, at, environment, deployment, data FROM event
+                 WHERE sequence > :after ORDER BY sequence LIMIT :limit",
+            )
+            .map_err(reading)?;
+        let parameters = named_params! {
+            ":after": after.0.cast_signed(),
+            ":limit": i64::try_from(limit).unwrap_or(i64::MAX),
+        };
+        let rows = statement.query_map(parameters, event_row).map_err(reading)?;
+        rows.map(|row| row.map_err(reading)?.into_record()).collect()
     }
 
     pub(super) fn append(&mut self, batch: &Batch) -> Result<(), JournalError> {
@@ -64,7 +96,11 @@ impl Store {
                 })
                 .map_err(writing)?;
         }
+        #[cfg(feature = "failpoints")]
+        failpoint::reach("before", &failpoint::name_of(batch));
         transaction.commit().map_err(writing)?;
+        #[cfg(feature = "failpoints")]
+        failpoint::reach("after", &failpoint::name_of(batch));
         if !batch.entries.is_empty() {
             self.announce.send_replace(Sequence(newest.cast_unsigned()));
         }

@@ -63,6 +63,7 @@ fn verdict(report: &VerdictReport) -> v1::VerdictInfo {
         value: report.value.as_str().to_owned(),
         url: report.url.clone().unwrap_or_default(),
         jobs: report.jobs.clone(),
+        detail: report.detail.clone().unwrap_or_default(),
     }
 }
 

@@ -246,6 +246,21 @@ impl AgentService for Service {
         Ok(Response::new(v1::ResumeResponse { was_held }))
     }
 
+    async fn nudge(
+        &self,
+        request: Request<v1::NudgeRequest>,
+    ) -> Result<Response<v1::NudgeResponse>, Status> {
+        let peer = Peer::of(&request)?;
+        let message = request.into_inner();
+        let name = parse::environment(&message.environment)?;
+        // A look changes nothing that its time would not have changed, so who may look may ask for it.
+        let _: Authorized<ReadStatus> = self.access.authorize(&peer, &name)?;
+        let only = (message.deployment != 0).then_some(DeploymentNumber(message.deployment));
+        let looking = self.environment(&name)?.look_now(only);
+        let deployments = looking.into_iter().map(|number| number.0).collect();
+        Ok(Response::new(v1::NudgeResponse { deployments }))
+    }
+
     async fn verdict(
         &self,
         request: Request<v1::VerdictRequest>,

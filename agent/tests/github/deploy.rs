@@ -52,11 +52,12 @@ async fn a_deployment_outlives_a_bad_day_of_github_and_no_secret_is_left_behind(
     let agent = start(&site, &server);
     let sha = site.git.pushed("good");
     server.put_run(FakeRun::of(&sha, 1).ended("success"));
-    server.fault(Fault::Limit(429, vec![("retry-after", "1".to_owned())]), 1);
+    server.fault_at("/actions", Fault::Limit(429, vec![("retry-after", "1".to_owned())]), 1);
     let told = deploy(&mut site.client(&agent), request("lab", &sha)).await;
     assert_eq!(told.outcome(), Outcome::Validated, "{}", told.story());
     assert!(told.story().contains("rate limit"), "{}", told.story());
-    assert_eq!(server.seen()[..2].iter().map(|seen| seen.status).collect::<Vec<_>>(), [429, 200]);
+    let asked = server.seen_at("/actions");
+    assert_eq!(asked[..2].iter().map(|seen| seen.status).collect::<Vec<_>>(), [429, 200]);
     agent.kill();
     assert_no_canary(&site.state_dir());
 }

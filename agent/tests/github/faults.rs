@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::{
     client::SHA,
     fake::{FakeRun, Fault, TOKEN},
-    watcher::{Site, sha},
+    watcher::{Site, eventually, sha},
 };
 
 /// A commit that is red for all who can read, and a server that hides it behind `fault`.
@@ -50,9 +50,9 @@ async fn every_bad_day_is_unknown_with_what_to_do_about_it_and_ends() {
         Fault::EmptyPage,
         Fault::Closed,
     ];
-    let asked = faults.iter().cloned().map(|fault| async {
+    let asked = faults.into_iter().map(|fault| async move {
         let name = format!("{fault:?}");
-        format!("{name}: {}", detail_of(fault).await)
+        format!("{name}: {}", detail_of(fault.clone()).await)
     });
     let told = futures_util::future::join_all(asked).await;
     insta::assert_snapshot!(told.join("\n"));
@@ -85,9 +85,7 @@ async fn a_token_that_is_not_accepted_is_told_once_and_a_valid_one_is_noticed() 
     let file = site.desk.folder.path().join("github-token");
     assert!(detail.ends_with(&format!("put a valid one into {}", file.display())), "{detail}");
     assert!(site.verifier.look_now(sha()));
-    while site.server.seen().len() < 2 {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| site.server.seen().len() >= 2).await;
     std::fs::write(&file, "rotated\n").unwrap();
     site.verifier.look_now(sha());
     assert_eq!(watching.next().await.value, Verdict::Success, "401 was told more than once");
@@ -100,11 +98,7 @@ async fn a_server_that_never_answers_is_left_when_nobody_listens_any_more() {
     let site = Site::start().await;
     site.server.fault(Fault::Hang, 1000);
     let watching = site.watch();
-    while site.server.seen().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| !site.server.seen().is_empty()).await;
     drop(watching);
-    while site.verifier.look_now(sha()) {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| !site.verifier.look_now(sha())).await;
 }

@@ -12,12 +12,12 @@ mod pki;
 #[path = "../support/site.rs"]
 mod site;
 
-mod canary;
 mod client;
 mod deploy;
 mod faults;
 mod outage;
 mod pacing;
+mod secrets;
 mod sharing;
 mod verdicts;
 mod watcher;

@@ -121,6 +121,8 @@ fn moves() -> impl Strategy<Value = Move> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn limits_hold_nobody_is_forgotten_and_nobody_means_nothing(moves in prop::collection::vec(moves(), 0..60)) {
         let (mut schedule, mut now) = (Schedule::default(), Instant::now());

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::{
     client::SHA,
     fake::FakeRun,
-    watcher::{Site, Watching, sha, verifier},
+    watcher::{Site, Watching, eventually, sha, verifier},
 };
 
 /// Slow enough that a second look within a test could only be a second poll.
@@ -34,9 +34,7 @@ async fn a_look_that_costs_nothing_is_asked_with_the_tag_of_the_last_one() {
     let site = Site::start().await;
     let mut watching = site.watch();
     watching.next().await;
-    while site.server.seen().len() < 4 {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| site.server.seen().len() >= 4).await;
     let statuses: Vec<_> = site.server.seen().iter().map(|seen| seen.status).collect();
     assert_eq!(statuses[..4], [200, 304, 304, 304]);
 }
@@ -50,9 +48,7 @@ async fn a_pushed_look_finds_what_the_next_turn_would_have_found_an_hour_later()
     assert_eq!(watching.next().await.value, Verdict::Pending);
     let began = Instant::now();
     assert!(verifier.look_now(sha()));
-    while site.server.seen().len() < 2 {
-        tokio::task::yield_now().await;
-    }
+    eventually(|| site.server.seen().len() >= 2).await;
     // The job that pushed the look was itself still running; now it is not.
     site.server.put_run(FakeRun::of(SHA, 1).ended("success"));
     assert_eq!(watching.next().await.value, Verdict::Success);

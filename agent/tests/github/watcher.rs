@@ -8,7 +8,11 @@ use ripcord_agent::{
     verify::github::{GithubVerifier, Poller},
 };
 use ripcord_core::{CommitSha, DeploymentNumber, Pace, Verdict, VerdictReport};
-use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use tokio::{
+    sync::mpsc,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
 use crate::{
     client::{Desk, SHA, desk},
@@ -103,4 +107,14 @@ impl Drop for Watching {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// Waits, not for ever, until something is so.
+pub async fn eventually(is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), waiting).await.expect("it never came to be so");
 }

@@ -182,6 +182,10 @@ impl server::AgentService for Service {
         Err(Status::unimplemented(""))
     }
 
+    async fn nudge(&self, _: Request<v1::NudgeRequest>) -> Told<v1::NudgeResponse> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn verdict(&self, _: Request<v1::VerdictRequest>) -> Told<v1::VerdictResponse> {
         Err(Status::unimplemented(""))
     }

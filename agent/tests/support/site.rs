@@ -139,6 +139,13 @@ impl Agent {
 
     /// Starts this command, and waits until it listens.
     pub fn start_as(command: &mut Command) -> Self {
+        let mut agent = Self::spawn(command);
+        assert!(agent.listens(), "the agent ended, or says nothing");
+        agent
+    }
+
+    /// Starts this command.
+    pub fn spawn(command: &mut Command) -> Self {
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(process.stderr.take().unwrap());
         let (told, lines) = mpsc::channel();
@@ -147,9 +154,14 @@ impl Agent {
                 let _ = told.send(line);
             }
         });
-        let mut agent = Self { process, address: ([127, 0, 0, 1], 0).into(), lines };
-        agent.address = agent.wait_for("address");
-        agent
+        Self { process, address: ([127, 0, 0, 1], 0).into(), lines }
+    }
+
+    /// Waits until it listens; `false` when it ends before.
+    pub fn listens(&mut self) -> bool {
+        let address = self.wait_for("address");
+        self.address = address.unwrap_or(self.address);
+        address.is_some()
     }
 
     pub fn command(config: &Path) -> Command {
@@ -159,13 +171,13 @@ impl Agent {
         command
     }
 
-    /// The value of the first log line with this field.
-    fn wait_for<T: std::str::FromStr>(&self, field: &str) -> T {
+    /// The value of the first log line with this field; `None` when the lines end, or never come.
+    fn wait_for<T: std::str::FromStr>(&self, field: &str) -> Option<T> {
         loop {
-            let line = self.lines.recv_timeout(PATIENCE).expect("the agent ended, or says nothing");
+            let line = self.lines.recv_timeout(PATIENCE).ok()?;
             let value: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
             if let Some(Ok(value)) = value[field].as_str().map(str::parse) {
-                return value;
+                return Some(value);
             }
         }
     }

@@ -70,9 +70,10 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Exit {
     let mut report = Report::of_command("deploy");
     let asked = Asked {
-        wait: arguments.wait.into(),
         dry_run: arguments.dry_run,
         fail_on_superseded: arguments.fail_on.is_some(),
+        overriding: arguments.override_quarantine,
+        ..Asked::to_wait(arguments.wait.into())
     };
     let ended = deploy(context, arguments, asked, &mut report).await;
     story::conclude(context, report, ended, asked)

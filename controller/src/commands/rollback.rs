@@ -66,11 +66,7 @@ pub(crate) struct Arguments {
 /// Runs it; the exit code says how it ended.
 pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Exit {
     let mut report = Report::of_command("rollback");
-    let asked = Asked {
-        wait: arguments.wait.into(),
-        dry_run: arguments.dry_run,
-        fail_on_superseded: false,
-    };
+    let asked = Asked { dry_run: arguments.dry_run, ..Asked::to_wait(arguments.wait.into()) };
     let ended = rollback(context, arguments, asked.wait, &mut report).await;
     story::conclude(context, report, ended, asked)
 }

@@ -1,21 +1,26 @@
-//! `ripcord watch`: attaches to a deployment, and follows it to its end.
+//! `ripcord watch`: attaches to a deployment, and follows it to its end; may make the agent look at
+//! CI now.
 
 use clap::Args;
-use ripcord_proto::v1::{WaitFor, WatchRequest};
+use ripcord_proto::v1::{NudgeRequest, WaitFor, WatchRequest};
 
 use super::story;
 use crate::{
+    cli::Wait,
+    client::Agent,
     context::Context,
     exit::{Asked, Exit},
     failure::Failure,
     follow::Opening,
+    out,
     report::Report,
 };
 
 const AFTER_HELP: &str = "\
 Examples:
-  ripcord watch preprod          the newest deployment
-  ripcord watch preprod 142      that one, from its beginning
+  ripcord watch preprod                       the newest deployment
+  ripcord watch preprod 142                   that one, from its beginning
+  ripcord watch preprod --nudge --wait none   the last step of a CI job: look at my result now
 
 Exit codes: those of `ripcord deploy`.";
 
@@ -29,15 +34,21 @@ pub(crate) struct Arguments {
     /// Which deployment; default: the newest
     #[arg(value_name = "N")]
     deployment: Option<u64>,
+    /// Make the agent look at CI now instead of at its next turn; it reads the result itself
+    #[arg(long)]
+    nudge: bool,
+    /// How long to wait
+    #[arg(long, value_enum, default_value_t = Wait::Verdict, value_name = "UNTIL")]
+    wait: Wait,
 }
-
-const ASKED: Asked = Asked { wait: WaitFor::Verdict, dry_run: false, fail_on_superseded: false };
 
 /// Runs it; the exit code says how the deployment ended.
 pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Exit {
     let mut report = Report::of_command("watch");
     let ended = watch(context, arguments, &mut report).await;
-    story::conclude(context, report, ended, ASKED)
+    let wait = WaitFor::from(arguments.wait);
+    let only_nudge = arguments.nudge && wait == WaitFor::None;
+    story::conclude(context, report, ended, Asked { only_nudge, ..Asked::to_wait(wait) })
 }
 
 async fn watch(
@@ -50,11 +61,27 @@ async fn watch(
     let agent = context.agent()?;
     let environment = context.environment(arguments.environment.as_deref(), &agent).await?;
     report.environment = Some(environment.clone());
-    let request = WatchRequest {
-        environment,
-        deployment: arguments.deployment.unwrap_or(0),
-        after_sequence: 0,
-        wait: ASKED.wait.into(),
-    };
-    story::follow(context, &agent, Opening::Watch(request), ASKED.wait, report).await
+    let deployment = arguments.deployment.unwrap_or(0);
+    if arguments.nudge {
+        let request = NudgeRequest { environment: environment.clone(), deployment };
+        out::say(&looked(&context.bounded(nudge(&agent, request)).await?));
+    }
+    let wait = WaitFor::from(arguments.wait);
+    let request = WatchRequest { environment, deployment, after_sequence: 0, wait: wait.into() };
+    story::follow(context, &agent, Opening::Watch(request), wait, report).await
+}
+
+async fn nudge(agent: &Agent, request: NudgeRequest) -> Result<Vec<u64>, Failure> {
+    match agent.connect().await?.nudge(request).await {
+        Ok(answer) => Ok(answer.into_inner().deployments),
+        Err(status) => Err(agent.failure(&status).await),
+    }
+}
+
+fn looked(deployments: &[u64]) -> String {
+    if deployments.is_empty() {
+        return "nothing to look at: no deployment waits for CI there".to_owned();
+    }
+    let numbers: Vec<String> = deployments.iter().map(|number| format!("#{number}")).collect();
+    format!("the agent looks at CI now, for {}", numbers.join(", "))
 }

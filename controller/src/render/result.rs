@@ -142,6 +142,7 @@ mod tests {
             value: "failure".into(),
             url: "https://ci.example/7".into(),
             jobs: vec!["lint › \u{1b}[31mflake8".into()],
+            detail: String::new(),
         };
         let report = Report {
             verdict: Some(verdict),

@@ -47,6 +47,7 @@ pub enum Call {
     Logs(v1::StreamLogsRequest),
     Verdict(v1::VerdictRequest),
     Hold(v1::HoldRequest),
+    Nudge(v1::NudgeRequest),
 }
 
 #[derive(Default)]
@@ -284,6 +285,16 @@ impl AgentService for Script {
         _request: Request<v1::ResumeRequest>,
     ) -> Result<Response<v1::ResumeResponse>, Status> {
         Ok(Response::new(v1::ResumeResponse { was_held: true }))
+    }
+
+    async fn nudge(
+        &self,
+        request: Request<v1::NudgeRequest>,
+    ) -> Result<Response<v1::NudgeResponse>, Status> {
+        let request = request.into_inner();
+        let deployments = if request.deployment == 0 { vec![142] } else { Vec::new() };
+        self.calls.lock().unwrap().push(Call::Nudge(request));
+        Ok(Response::new(v1::NudgeResponse { deployments }))
     }
 
     async fn verdict(

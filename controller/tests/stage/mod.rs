@@ -146,6 +146,7 @@ pub fn rolled_back() -> v1::Result {
         value: "failure".into(),
         url: "https://ci.example/7".into(),
         jobs: vec!["lint › flake8".into()],
+        detail: String::new(),
     };
     v1::Result {
         live: Some(Placement { deployment: 143, sha: OLD_SHA.into() }),

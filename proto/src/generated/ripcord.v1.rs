@@ -195,6 +195,9 @@ pub struct VerdictInfo {
     /// What failed, as `job › step`.
     #[prost(string, repeated, tag = "3")]
     pub jobs: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Why the source cannot be asked, or what it lacks; for `unknown` and `no_run`.
+    #[prost(string, tag = "4")]
+    pub detail: ::prost::alloc::string::String,
 }
 /// How a deployment ended, or stands when the caller stops waiting.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -243,6 +246,20 @@ pub struct VerdictRequest {
 pub struct VerdictResponse {
     #[prost(string, tag = "1")]
     pub message: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NudgeRequest {
+    #[prost(string, tag = "1")]
+    pub environment: ::prost::alloc::string::String,
+    /// 0: all that wait for a verdict.
+    #[prost(uint64, tag = "2")]
+    pub deployment: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NudgeResponse {
+    /// Whose verdict is looked for now. Empty: nobody waits for one, or its source is not read again.
+    #[prost(uint64, repeated, tag = "1")]
+    pub deployments: ::prost::alloc::vec::Vec<u64>,
 }
 /// How long a caller wants to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -1032,6 +1049,29 @@ pub mod agent_service_client {
                 .insert(GrpcMethod::new("ripcord.v1.AgentService", "Verdict"));
             self.inner.unary(req, path, codec).await
         }
+        /// Nudge makes the agent look now for the verdicts that it waits for. It reads the source itself,
+        /// and believes nothing that the caller says.
+        pub async fn nudge(
+            &mut self,
+            request: impl tonic::IntoRequest<super::NudgeRequest>,
+        ) -> std::result::Result<tonic::Response<super::NudgeResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ripcord.v1.AgentService/Nudge",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ripcord.v1.AgentService", "Nudge"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1116,6 +1156,12 @@ pub mod agent_service_server {
             &self,
             request: tonic::Request<super::VerdictRequest>,
         ) -> std::result::Result<tonic::Response<super::VerdictResponse>, tonic::Status>;
+        /// Nudge makes the agent look now for the verdicts that it waits for. It reads the source itself,
+        /// and believes nothing that the caller says.
+        async fn nudge(
+            &self,
+            request: tonic::Request<super::NudgeRequest>,
+        ) -> std::result::Result<tonic::Response<super::NudgeResponse>, tonic::Status>;
     }
     /// AgentService commands the environments of one agent.
     ///
@@ -1590,6 +1636,50 @@ pub mod agent_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = VerdictSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ripcord.v1.AgentService/Nudge" => {
+                    #[allow(non_camel_case_types)]
+                    struct NudgeSvc<T: AgentService>(pub Arc<T>);
+                    impl<
+                        T: AgentService,
+                    > tonic::server::UnaryService<super::NudgeRequest> for NudgeSvc<T> {
+                        type Response = super::NudgeResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::NudgeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AgentService>::nudge(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = NudgeSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

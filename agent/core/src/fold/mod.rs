@@ -15,10 +15,8 @@ impl Environment {
     /// Makes this the state after `entry`, which happened at `at`; answers the deployment that
     /// the entry speaks of, as it is afterwards.
     pub fn apply(&mut self, entry: &Entry, at: Timestamp) -> Option<Deployment> {
-        let Some(number) = entry.deployment else {
-            self.apply_to_environment(&entry.event, at);
-            return None;
-        };
+        self.apply_to_environment(&entry.event, at);
+        let number = entry.deployment?;
         if let Some(admitted) = Deployment::admitted(number, &entry.event, at) {
             self.last = self.last.max(number);
             self.open.insert(number, admitted.clone());

@@ -87,7 +87,7 @@ impl Draft<'_> {
         if good {
             self.verdict_is_good(on);
         } else {
-            self.person_says_bad(on.sha, by, why);
+            self.person_says_bad(on, by, why);
         }
         self.stop_listening_to(on.sha);
         Answer::Done
@@ -102,8 +102,9 @@ impl Draft<'_> {
         }
     }
 
-    fn person_says_bad(&mut self, sha: CommitSha, by: Identity, why: String) {
-        self.push(None, Event::Quarantined { sha, reason: why.clone() });
+    fn person_says_bad(&mut self, on: Placement, by: Identity, why: String) {
+        let sha = on.sha;
+        self.push(on.deployment, Event::Quarantined { sha, reason: why.clone() });
         let same_commit =
             |deployment: &&Deployment| deployment.sha == sha && deployment.phase != Phase::Ended;
         let underway: Vec<_> = self.state.open.values().filter(same_commit).cloned().collect();

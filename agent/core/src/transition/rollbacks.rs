@@ -68,12 +68,12 @@ impl Draft<'_> {
         let Kind::Rollback { automatic, hold, .. } = rollback.kind else { return };
         if hold {
             let reason = format!("after rollback {}", rollback.number);
-            self.push(None, Event::Held { by: rollback.by.clone(), reason });
+            self.push(rollback.number, Event::Held { by: rollback.by.clone(), reason });
         }
         let flapping = self.state.automatic_rollbacks.len() >= limits::FLAPPING_ROLLBACKS;
         if automatic && flapping && self.state.hold.is_none() {
             let reason = "flapping: three automatic rollbacks within an hour".to_owned();
-            self.push(None, Event::Held { by: Identity::agent(), reason });
+            self.push(rollback.number, Event::Held { by: Identity::agent(), reason });
         }
     }
 

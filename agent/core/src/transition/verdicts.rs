@@ -48,7 +48,7 @@ impl Draft<'_> {
 
     pub(super) fn verdict_is_good(&mut self, on: Placement) {
         if self.state.quarantined.contains_key(&on.sha) {
-            self.push(None, Event::QuarantineLifted { sha: on.sha });
+            self.push(on.deployment, Event::QuarantineLifted { sha: on.sha });
         }
         let open = on.deployment.and_then(|number| self.state.open.get(&number)).cloned();
         match open {
@@ -83,7 +83,8 @@ impl Draft<'_> {
     fn source_says_bad(&mut self, deployment: &Deployment, why: String) {
         let validated = self.state.was_validated(deployment.sha);
         if !validated && !self.state.quarantined.contains_key(&deployment.sha) {
-            self.push(None, Event::Quarantined { sha: deployment.sha, reason: why.clone() });
+            let (number, sha) = (deployment.number, deployment.sha);
+            self.push(number, Event::Quarantined { sha, reason: why.clone() });
         }
         match reason_to_stay(deployment, validated) {
             Some(reason) if deployment.phase == Phase::Watching => {

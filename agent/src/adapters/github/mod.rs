@@ -123,11 +123,6 @@ impl Github {
             }
         }
         let session = Arc::new(self.shared.login.log_in(self).await?);
-        // Kept across equal tokens: what was read with it is still true.
-        let known = current.as_ref().filter(|known| known.has_token_of(&session));
-        if let (Some(known), None) = (known, refused) {
-            session.keep_etags_of(known);
-        }
         *current = Some(session.clone());
         Ok(session)
     }

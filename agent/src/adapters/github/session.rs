@@ -46,10 +46,6 @@ impl Session {
         self.token.expose_secret() == other.token.expose_secret()
     }
 
-    pub(super) fn keep_etags_of(&self, other: &Self) {
-        *self.etags() = std::mem::take(&mut *other.etags());
-    }
-
     pub(super) fn etags(&self) -> MutexGuard<'_, Etags> {
         self.etags.lock().unwrap_or_else(PoisonError::into_inner)
     }

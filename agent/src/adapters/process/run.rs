@@ -54,12 +54,11 @@ impl Run {
     /// Starts the program.
     pub(super) fn start(settings: &ProcessSettings, log: &LogWriter) -> io::Result<Self> {
         let token = format!("{}:{}", settings.name, jiff::Timestamp::now().as_nanosecond());
+        record(settings, RunRecord::intent(&token));
         let mut child = spawn(settings, &token)?;
         let (group, last) = (Group::of(&child), Arc::default());
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
-        if let Err(error) = remember_run(settings, pid, &token) {
-            tracing::warn!(%error, pid, "cannot record the process: a killed agent will not find it again");
-        }
+        record(settings, RunRecord::of(pid, &token));
         let mut capture = JoinSet::new();
         if let Some(pipe) = child.stdout.take() {
             capture.spawn(keep(pipe, Origin::Stdout, log.clone(), Arc::clone(&last)));
@@ -131,9 +130,14 @@ fn spawn(settings: &ProcessSettings, token: &str) -> io::Result<Child> {
 }
 
 /// A full disk is no reason to keep an application down.
-fn remember_run(settings: &ProcessSettings, pid: i32, token: &str) -> io::Result<()> {
-    fs::create_dir_all(&settings.state_dir)?;
-    RunRecord::of(pid, token)?.save(&settings.state_dir.join(RECORD_FILE))
+/// Remembers the run for the next agent.
+fn record(settings: &ProcessSettings, run: io::Result<RunRecord>) {
+    let saved = fs::create_dir_all(&settings.state_dir)
+        .and_then(|()| run?.save(&settings.state_dir.join(RECORD_FILE)));
+    if let Err(error) = saved {
+        let name = &settings.name;
+        tracing::warn!(%error, name, "cannot record the process: a killed agent will not find it again");
+    }
 }
 
 /// Reads a pipe to its end, into the log.

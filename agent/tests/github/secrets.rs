@@ -9,7 +9,7 @@ use ripcord_core::Verdict;
 use serde_json::Value;
 
 use crate::{
-    client::{SHA, app_desk, desk, listing},
+    client::{app_desk, desk, listing},
     fake::{APP_KEY_PKCS1, FakeGithub, Fault, TOKEN},
     watcher::Site,
 };
@@ -45,7 +45,8 @@ async fn no_log_line_of_any_level_holds_a_token_a_signed_note_or_a_key() {
         .with_max_level(tracing::Level::TRACE)
         .with_writer(move || writer.clone())
         .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    // For all threads: a line that another test's thread meets first would be off for this one too.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
     let server = FakeGithub::start().await;
     for desk in [desk(&server), app_desk(&server, APP_KEY_PKCS1)] {
         desk.github.get::<Value>(&listing()).await.unwrap();
@@ -53,12 +54,12 @@ async fn no_log_line_of_any_level_holds_a_token_a_signed_note_or_a_key() {
             server.fault(fault, 2);
             let error = desk.github.get::<Value>(&listing()).await.unwrap_err();
             server.be_well();
-            tracing::error!(?error, %error, ?desk.github, "noted");
+            tracing::debug!(?error, %error, ?desk.github, "noted");
         }
     }
     let seen: Vec<String> = server.seen().into_iter().filter_map(|seen| seen.token).collect();
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(text.contains("requesting") && text.contains("noted"), "nothing was logged");
+    assert!(text.contains("noted") && text.contains("DEBUG"), "nothing was logged");
     assert!(seen.iter().any(|token| token == TOKEN) && seen.len() > 10);
     for token in seen {
         assert!(!text.contains(&token), "{token}");
@@ -73,5 +74,5 @@ async fn what_a_person_reads_of_a_refused_token_names_its_file_and_nothing_of_it
     let report = site.first_report().await;
     assert_eq!(report.value, Verdict::Unknown);
     let text = format!("{report:?} {}", serde_json::to_string(&report).unwrap());
-    assert!(text.contains("github-token") && !text.contains("canary"), "{text} {SHA}");
+    assert!(text.contains("github-token") && !text.contains("canary"), "{text}");
 }

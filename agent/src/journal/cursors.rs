@@ -1,0 +1,70 @@
+//! Where each reader of the journal stands, on a connection of its own that does not wait for the
+//! disk: what is told to the outside must not slow down what is written about a deployment.
+
+use std::path::Path;
+
+use ripcord_core::Sequence;
+use rusqlite::{Connection, OptionalExtension as _, named_params};
+
+/// A reader's place in the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cursor {
+    /// The last event that it is done with.
+    pub sequence: Sequence,
+    /// What it has to know again after a crash, in words of its own; small.
+    pub memo: Option<String>,
+}
+
+pub(super) struct Cursors(Connection);
+
+impl Cursors {
+    /// The tables have to be there already.
+    pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
+        let connection = Connection::open(path)?;
+        // NORMAL: a commit outlives the process, not necessarily the machine. What is lost then is
+        // done again; the journal itself is written by the other connection, with FULL.
+        connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;")?;
+        Ok(Self(connection))
+    }
+
+    pub(super) fn of(&self, reader: &str) -> rusqlite::Result<Cursor> {
+        let known = self
+            .0
+            .prepare_cached("SELECT sequence, memo FROM cursor WHERE reader = :reader")?
+            .query_row(named_params! { ":reader": reader }, |row| {
+                let sequence: i64 = row.get(0)?;
+                Ok(Cursor { sequence: Sequence(sequence.cast_unsigned()), memo: row.get(1)? })
+            })
+            .optional()?;
+        match known {
+            Some(cursor) => Ok(cursor),
+            None => {
+                let cursor = Cursor { sequence: self.end()?, memo: None };
+                self.advance(reader, &cursor)?;
+                Ok(cursor)
+            }
+        }
+    }
+
+    pub(super) fn advance(&self, reader: &str, to: &Cursor) -> rusqlite::Result<()> {
+        self.0
+            .prepare_cached(
+                "INSERT INTO cursor (reader, sequence, memo) VALUES (:reader, :sequence, :memo)
+                 ON CONFLICT (reader) DO UPDATE
+                 SET sequence = excluded.sequence, memo = excluded.memo",
+            )?
+            .execute(named_params! {
+                ":reader": reader,
+                ":sequence": to.sequence.0.cast_signed(),
+                ":memo": to.memo,
+            })?;
+        Ok(())
+    }
+
+    fn end(&self) -> rusqlite::Result<Sequence> {
+        let newest: i64 =
+            self.0
+                .query_row("SELECT coalesce(max(sequence), 0) FROM event", [], |row| row.get(0))?;
+        Ok(Sequence(newest.cast_unsigned()))
+    }
+}
