@@ -52,7 +52,7 @@ async fn the_state_file_is_replaced_as_a_whole() {
 
 /// Fault 19: a notification that failed aborted the deployment.
 ///
-/// As far as there is somebody to tell yet: who reads the file of the validated commit.
+/// As far as there is somebody to tell yet: GitHub, and who reads the file of the validated commit.
 #[tokio::test]
 async fn a_deployment_goes_on_when_nobody_can_be_told() {
     let story = [Deploy("one"), Ci("one", "success"), TellingFails, Deploy("two")];

@@ -202,6 +202,9 @@ impl World for Ripcord {
                 fs::hard_link(self.state(), self.file("held")).unwrap();
             }
             Step::TellingFails => {
+                for told in ["/statuses/", "/deployments"] {
+                    self.github.fault_at(told, Fault::Status(502), usize::MAX);
+                }
                 fs::remove_dir_all(self.file("app-state")).unwrap();
                 self.note("app-state");
             }
