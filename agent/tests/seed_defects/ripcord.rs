@@ -21,6 +21,9 @@ pub struct Ripcord {
     is_busy: bool,
 }
 
+/// Verdicts after which a commit is watched on.
+const UNDECIDED: [&str; 4] = ["", "pending", "unknown", "no_run"];
+
 impl Ripcord {
     /// With these lines more in the `verify` table.
     pub async fn new(verify: &str) -> Self {
@@ -109,15 +112,18 @@ pre_restart = [["test", "!", "-e", {no_restart:?}]]
     }
 
     /// Waits until the agent knows how the commit's CI ended, and has done what follows from it.
+    ///
+    /// Only the journal is read, which is written in one go: `status` may still be of a moment ago.
     async fn look(&mut self, page: &str) {
-        let undecided = ["", "pending", "unknown", "no_run"];
-        while undecided.contains(&&*self.deployment(page).await.verdict) {
-            tick().await;
-        }
-        let mut client = self.client();
+        let (mut client, sha) = (self.client(), self.run_of(page).sha);
+        let is_undecided = |it: &DeploymentSummary| UNDECIDED.contains(&&*it.verdict);
+        let is_settled = |it: &DeploymentSummary| {
+            it.finished.is_some() || it.phase() == Phase::Watching && is_undecided(it)
+        };
         loop {
-            let now = site::status(&mut client, "lab").await;
-            if now.active == 0 || now.phase() == Phase::Watching {
+            let history = site::history(&mut client, "lab").await;
+            let knows = history.iter().any(|it| it.sha == sha && !is_undecided(it));
+            if knows && history.iter().all(is_settled) {
                 return;
             }
             tick().await;
