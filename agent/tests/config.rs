@@ -201,6 +201,25 @@ fn check_config_has_no_complaint_about_files_that_are_there() {
 }
 
 #[test]
+fn two_environments_that_would_overwrite_each_others_files_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (clone, state) = (folder.path().join("clone"), folder.path().join("state"));
+    let repository = git2::Repository::init(&clone).unwrap();
+    repository.remote("origin", "/srv/origin.git").unwrap();
+    let text = SMALL
+        .replace("/srv/lab", &clone.display().to_string())
+        .replace("/var/lib/ripcord", &state.display().to_string());
+    let (general, lab) = text.split_once("[environments.lab").unwrap();
+    let twin = format!("[environments.lab{lab}").replace("environments.lab", "environments.twin");
+    let config = parse(&format!("{general}[environments.lab{lab}\n{twin}")).unwrap();
+    let problems: Vec<String> =
+        ripcord_agent::assembly::check(&config).iter().map(ToString::to_string).collect();
+    let shared =
+        |problem: &&String| problem.contains("lab and twin deploy into the same work tree");
+    assert!(problems.iter().any(|problem| shared(&problem)), "{problems:?}");
+}
+
+#[test]
 fn a_secret_is_read_without_its_line_end_and_an_empty_one_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");

@@ -69,6 +69,26 @@ pub(super) struct Builder {
     locks: RefCell<HashMap<PathBuf, Arc<Mutex<()>>>>,
     /// One for all environments; there where GitHub is configured.
     poller: Option<Arc<Poller>>,
+    trees: RefCell<WorkTrees>,
+}
+
+/// Whose files are where.
+#[derive(Default)]
+pub(super) struct WorkTrees(HashMap<PathBuf, EnvironmentName>);
+
+impl WorkTrees {
+    /// Says what is wrong when another environment deploys into the same work tree.
+    pub(super) fn add(&mut self, name: &EnvironmentName, work_tree: &Path) -> Option<String> {
+        let other = self.0.insert(work_tree.to_owned(), name.clone())?;
+        if other == *name {
+            return None;
+        }
+        Some(format!(
+            "environments {other} and {name} deploy into the same work tree {}: each deployment of one \
+             changes the files of the other; give one of them a clone, or a `git worktree`, of its own",
+            work_tree.display()
+        ))
+    }
 }
 
 struct Source {
@@ -89,7 +109,14 @@ impl Builder {
         let state_dir = config.state_dir.clone();
         let poller = config.github.as_ref().zip(github);
         let poller = poller.map(|(config, client)| github::poller(config, client));
-        Self { state_dir, http, clock, locks: RefCell::default(), poller }
+        Self {
+            state_dir,
+            http,
+            clock,
+            locks: RefCell::default(),
+            poller,
+            trees: RefCell::default(),
+        }
     }
 
     /// What people read of an environment that has no driver, and its application's log.
@@ -135,7 +162,7 @@ impl Builder {
         };
         match opened {
             Ok(repository) => Source {
-                lock: self.lock_of(repository.common_dir()),
+                lock: self.lock_of(&config.name, &repository),
                 work_tree: repository.work_tree().to_owned(),
                 repository: Arc::new(repository),
                 absent: None,
@@ -149,8 +176,12 @@ impl Builder {
         }
     }
 
-    fn lock_of(&self, common_dir: &Path) -> Arc<Mutex<()>> {
-        self.locks.borrow_mut().entry(common_dir.to_owned()).or_default().clone()
+    /// The lock of the repository that this environment shares with its other worktrees; says it
+    /// loudly when even the work tree is shared.
+    fn lock_of(&self, name: &EnvironmentName, repository: &GitRepository) -> Arc<Mutex<()>> {
+        let shared = self.trees.borrow_mut().add(name, repository.work_tree());
+        shared.iter().for_each(|problem| tracing::warn!("{problem}"));
+        self.locks.borrow_mut().entry(repository.common_dir().to_owned()).or_default().clone()
     }
 
     fn runtime(&self, config: &EnvironmentConfig, work_tree: &Path) -> Arc<dyn Runtime> {
