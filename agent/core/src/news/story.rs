@@ -35,7 +35,7 @@ impl Subject {
 /// Where a rollback led, and how long it took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Restored {
-    pub(super) target: CommitSha,
+    pub(super) target: Option<CommitSha>,
     pub(super) took_ms: Option<u64>,
 }
 
@@ -48,6 +48,8 @@ pub(super) enum Consequence {
     StaysValidated,
     /// It is live, and a person took its quarantine away.
     StaysOverridden,
+    /// It is live, and there is nothing to go back to.
+    NoWayBack,
     /// It does not run, or does not run any more.
     NothingRuns,
 }
@@ -80,7 +82,13 @@ pub(super) enum Story {
     },
     Validated {
         of: Subject,
+        run: CiRun,
         took_ms: Option<u64>,
+    },
+    ValidatedLate {
+        of: Subject,
+        run: CiRun,
+        by: Option<DeploymentNumber>,
     },
     Succeeded {
         of: Subject,
@@ -104,7 +112,6 @@ pub(super) enum Story {
     CiGreen {
         of: Subject,
         run: CiRun,
-        runs: bool,
     },
     Judged {
         of: Option<Subject>,
@@ -207,6 +214,7 @@ impl Story {
             Self::Gated { .. } => "deployment_waiting",
             Self::Live { .. } => "deployment_live",
             Self::Validated { .. } => "deployment_validated",
+            Self::ValidatedLate { .. } => "deployment_validated_late",
             Self::Succeeded { .. } => "deployment_succeeded",
             Self::Unvalidated { .. } => "deployment_unvalidated",
             Self::StillPending { awaited: Awaited::Running, .. } => "ci_still_running",
@@ -243,6 +251,7 @@ impl Story {
             | Self::Gated { .. }
             | Self::Live { .. }
             | Self::Validated { .. }
+            | Self::ValidatedLate { .. }
             | Self::Succeeded { .. }
             | Self::Unvalidated { .. }
             | Self::StillPending { .. }
@@ -273,6 +282,7 @@ impl Story {
             | Self::Gated { .. }
             | Self::Live { .. }
             | Self::Validated { .. }
+            | Self::ValidatedLate { .. }
             | Self::Succeeded { .. }
             | Self::CiGreen { .. }
             | Self::Judged { good: true, .. }

@@ -74,26 +74,37 @@ impl Page {
     }
 
     pub(super) fn cause(&mut self, cause: &Cause) {
+        self.brief_cause(cause);
+        if let (Some(words), false) = (cause.detail(), matches!(cause, Cause::Other(_))) {
+            self.detail(words);
+        }
+    }
+
+    /// Without what somebody said about it, unless that is all there is.
+    pub(super) fn brief_cause(&mut self, cause: &Cause) {
         let label = Phrase("Cause", "Cause");
+        let phrase = cause.phrase().in_locale(self.locale());
         match cause {
+            Cause::Other(words) => self.words(label, words),
+            Cause::Replaced(by) => self.own(label, format!("{phrase} {by}")),
             Cause::Ci(run) => {
-                self.own(label, cause.phrase().in_locale(self.locale()));
+                self.own(label, phrase);
                 self.run(run);
             }
-            Cause::Bad(words) | Cause::Step(_, words) => {
-                self.own(label, cause.phrase().in_locale(self.locale()));
-                self.detail(words);
-            }
-            Cause::Other(words) => self.words(label, words),
-            Cause::Cancelled | Cause::NoRun | Cause::NoVerdict | Cause::Unknown => {
-                self.own(label, cause.phrase().in_locale(self.locale()));
-            }
+            Cause::Bad(_)
+            | Cause::Step(..)
+            | Cause::Cancelled
+            | Cause::NoRun
+            | Cause::NoVerdict
+            | Cause::Unknown => self.own(label, phrase),
         }
     }
 
     /// What serves again.
     pub(super) fn restored(&mut self, restored: &Restored) {
-        self.own(Phrase("Version restaurée", "Restored version"), restored.target.short());
+        if let Some(target) = restored.target {
+            self.own(Phrase("Version restaurée", "Restored version"), target.short());
+        }
         if let Some(took_ms) = restored.took_ms {
             self.lasting(Phrase("Durée du rollback", "Rollback took"), took_ms);
         }

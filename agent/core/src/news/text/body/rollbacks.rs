@@ -104,9 +104,19 @@ pub(super) fn stranded(
 ) {
     page.commit(of);
     page.deployment(of.number);
-    page.cause(cause);
-    if let Some(note) = note.filter(|note| cause.detail() != Some(note)) {
-        page.words(Phrase("Rollback", "Rollback"), note);
+    match note {
+        // It says what failed, and why nothing more was tried.
+        Some(note) if cause.detail().is_some_and(|words| note.contains(words)) => {
+            page.brief_cause(cause);
+            if !matches!(cause, Cause::Other(_)) {
+                page.detail(note);
+            }
+        }
+        Some(note) => {
+            page.cause(cause);
+            page.words(Phrase("Rollback", "Rollback"), note);
+        }
+        None => page.cause(cause),
     }
     page.url(site);
     page.gap();
