@@ -281,7 +281,13 @@ fn verdicts() -> Vec<(&'static str, Vec<News>)> {
         (
             "nobody waited any more when it turned green",
             preprod(|s| {
-                s.deploy(2).steps().ci(2, Verdict::NoRun).wait(61).forget().ci(2, Verdict::Success);
+                s.deploy(2)
+                    .steps()
+                    .ci(2, Verdict::NoRun)
+                    .wait(61)
+                    .forget()
+                    .wait(9)
+                    .ci(2, Verdict::Success);
             }),
         ),
         (
@@ -299,7 +305,7 @@ fn verdicts() -> Vec<(&'static str, Vec<News>)> {
                 let request =
                     ripcord_core::DeployRequest { reason, override_quarantine: true, ..request };
                 s.world.give(Input::Deploy(request));
-                s.steps().ci(3, Verdict::Failure);
+                s.steps().ci(4, Verdict::Failure);
             }),
         ),
         (

@@ -93,19 +93,6 @@ impl Cause {
             Self::Unknown => Phrase("inconnue", "unknown"),
         }
     }
-
-    /// What there is to know besides, in the words of whoever said it.
-    pub(super) fn detail(&self) -> Option<&str> {
-        match self {
-            Self::Bad(words) | Self::Other(words) | Self::Step(_, words) => Some(words),
-            Self::Ci(_)
-            | Self::Cancelled
-            | Self::NoRun
-            | Self::NoVerdict
-            | Self::Replaced(_)
-            | Self::Unknown => None,
-        }
-    }
 }
 
 /// Whether the deployment came to where its verdict is waited for.

@@ -3,7 +3,7 @@
 use super::{
     Context,
     cause::{Cause, CiRun},
-    story::{Restored, Story, Subject},
+    story::{Restored, Story, Subject, WhyStranded},
 };
 use crate::{
     environment::Environment,
@@ -73,9 +73,19 @@ fn restored(deployment: &Deployment, context: &Context<'_>) -> Option<Restored> 
 }
 
 fn stranded(deployment: &Deployment, cause: Cause, context: &Context<'_>) -> Story {
+    let why = match deployment.undone_by {
+        Some(number) => {
+            let failure = context.counterpart.and_then(|rollback| rollback.failure.as_ref());
+            let detail = failure.map(|failure| failure.message.clone());
+            WhyStranded::RollbackFailed { number, detail }
+        }
+        None if deployment.is_rollback() && deployment.live_at.is_none() => {
+            WhyStranded::NoOlderTarget
+        }
+        None => WhyStranded::NoWayBack,
+    };
     let back_to = context.environment.and_then(Environment::rollback_point);
-    let (of, note) = (Subject::of(deployment), deployment.note.clone());
-    Story::Stranded { of, cause, note, back_to }
+    Story::Stranded { of: Subject::of(deployment), cause, why, back_to }
 }
 
 pub(super) fn is_by_a_person(rollback: &Deployment) -> bool {

@@ -54,6 +54,17 @@ pub(super) enum Consequence {
     NothingRuns,
 }
 
+/// Why nothing more is tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum WhyStranded {
+    /// The rollback failed, on what it tried last.
+    RollbackFailed { number: DeploymentNumber, detail: Option<String> },
+    /// There is nothing to go back to.
+    NoWayBack,
+    /// It is a rollback itself, and there is no older target to try.
+    NoOlderTarget,
+}
+
 /// For what CI is still waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Awaited {
@@ -146,7 +157,7 @@ pub(super) enum Story {
     Stranded {
         of: Subject,
         cause: Cause,
-        note: Option<String>,
+        why: WhyStranded,
         back_to: Option<Placement>,
     },
     StillStranded {

@@ -26,7 +26,7 @@ pub(super) fn started(
     }
     if verified {
         page.gap();
-        page.say(Phrase("⏳ CI en cours de vérification...", "⏳ CI is being checked..."));
+        page.say(Phrase("⏳ CI en cours de vérification...", "⏳ CI check in progress..."));
     }
 }
 
@@ -35,7 +35,7 @@ pub(super) fn gated(page: &mut Page, of: &Subject) {
     page.gap();
     page.say(Phrase(
         "⏳ CI en cours de vérification, rien n'est touché avant son succès",
-        "⏳ CI is being checked, nothing is touched before it succeeds",
+        "⏳ CI check in progress, nothing is touched before it succeeds",
     ));
 }
 
@@ -46,7 +46,7 @@ pub(super) fn live(page: &mut Page, site: &Site, of: &Subject, took_ms: Option<u
     page.gap();
     page.say(Phrase(
         "⏳ En ligne, pas encore validé : CI en cours de vérification...",
-        "⏳ Live, not validated yet: CI is being checked...",
+        "⏳ Live, not validated yet: CI check in progress...",
     ));
 }
 

@@ -63,8 +63,8 @@ fn write(page: &mut Page, site: &Site, story: &Story) {
         }
         Story::RollbackFailed { of, by, cause } => rollbacks::failed(page, of, by, cause),
         Story::Retargeted { number, to } => rollbacks::retargeted(page, *number, *to),
-        Story::Stranded { of, cause, note, back_to } => {
-            rollbacks::stranded(page, site, of, cause, note.as_deref(), *back_to);
+        Story::Stranded { of, cause, why, back_to } => {
+            rollbacks::stranded(page, site, of, cause, why, *back_to);
         }
         Story::StillStranded { after_ms, of, why, back_to } => {
             rollbacks::still_stranded(page, site, *after_ms, (*of, why.as_deref()), *back_to);

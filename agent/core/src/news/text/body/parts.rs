@@ -74,14 +74,6 @@ impl Page {
     }
 
     pub(super) fn cause(&mut self, cause: &Cause) {
-        self.brief_cause(cause);
-        if let (Some(words), false) = (cause.detail(), matches!(cause, Cause::Other(_))) {
-            self.detail(words);
-        }
-    }
-
-    /// Without what somebody said about it, unless that is all there is.
-    pub(super) fn brief_cause(&mut self, cause: &Cause) {
         let label = Phrase("Cause", "Cause");
         let phrase = cause.phrase().in_locale(self.locale());
         match cause {
@@ -91,12 +83,13 @@ impl Page {
                 self.own(label, phrase);
                 self.run(run);
             }
-            Cause::Bad(_)
-            | Cause::Step(..)
-            | Cause::Cancelled
-            | Cause::NoRun
-            | Cause::NoVerdict
-            | Cause::Unknown => self.own(label, phrase),
+            Cause::Bad(words) | Cause::Step(_, words) => {
+                self.own(label, phrase);
+                self.detail(words);
+            }
+            Cause::Cancelled | Cause::NoRun | Cause::NoVerdict | Cause::Unknown => {
+                self.own(label, phrase);
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use crate::{
         Site,
         cause::Cause,
         phrase::Phrase,
-        story::{Restored, Subject},
+        story::{Restored, Subject, WhyStranded},
         text::page::Page,
     },
 };
@@ -99,24 +99,26 @@ pub(super) fn stranded(
     site: &Site,
     of: &Subject,
     cause: &Cause,
-    note: Option<&str>,
+    why: &WhyStranded,
     back_to: Option<Placement>,
 ) {
     page.commit(of);
     page.deployment(of.number);
-    match note {
-        // It says what failed, and why nothing more was tried.
-        Some(note) if cause.detail().is_some_and(|words| note.contains(words)) => {
-            page.brief_cause(cause);
-            if !matches!(cause, Cause::Other(_)) {
-                page.detail(note);
+    page.cause(cause);
+    match why {
+        WhyStranded::RollbackFailed { number, detail } => {
+            page.own(Phrase("Rollback en échec", "Failed rollback"), number.to_string());
+            if let Some(detail) = detail {
+                page.words(Phrase("Détail du rollback", "Rollback detail"), detail);
             }
         }
-        Some(note) => {
-            page.cause(cause);
-            page.words(Phrase("Rollback", "Rollback"), note);
+        WhyStranded::NoWayBack => {
+            page.say(Phrase("Il n'y a rien vers quoi revenir", "There is nothing to roll back to"))
         }
-        None => page.cause(cause),
+        WhyStranded::NoOlderTarget => page.say(Phrase(
+            "Il n'y a pas de version plus ancienne à essayer",
+            "There is no older version to try",
+        )),
     }
     page.url(site);
     page.gap();
