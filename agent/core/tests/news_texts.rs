@@ -4,130 +4,13 @@
 mod model;
 mod newsroom;
 
-use model::{World, deploy_of, person, rollback_to, sha, shorthand::MINUTE};
-use newsroom::{Site, shown, told};
+use model::{deploy_of, person, rollback_to, sha, shorthand::MINUTE};
+use newsroom::{Site, scene::Scene, shown, single};
 use ripcord_core::{
-    DeploymentNumber, EnvironmentName, Event, Failure, FailureKind, Input, OnDeadline, Placement,
-    Policy, Refusal, Step, StepDone, Timestamp, Verdict, VerdictReport, VerifyWhen,
-    event::Entry,
-    news::{Context, Locale, News, Place, news},
+    DeploymentNumber, Event, FailureKind, Input, OnDeadline, Placement, Policy, Refusal, Verdict,
+    VerifyWhen,
+    news::{Locale, News},
 };
-
-const RUN: &str = "https://github.com/julienlafrance/backtothefuturekitchen/actions/runs/18234567";
-
-/// A world in which steps take their time and commits have names.
-struct Scene {
-    world: World,
-    site: Site,
-}
-
-impl Scene {
-    fn of(site: Site, policy: Policy) -> Self {
-        Self { world: World::new(policy, Some(sha(0x99))), site }
-    }
-
-    fn preprod() -> Self {
-        Self::of(Site::preprod(), Policy { late_verdicts: true, ..Policy::default() })
-    }
-
-    fn prod() -> Self {
-        let policy = Policy { when: VerifyWhen::None, ..Policy::default() };
-        Self::of(Site::prod(), policy)
-    }
-
-    fn deploy(&mut self, of: u8) -> &mut Self {
-        self.world.deploy(of);
-        self
-    }
-
-    fn step(&mut self, result: Result<(), (FailureKind, &str)>) -> bool {
-        let Some(wanted) = self.world.environment.wanted() else { return false };
-        self.world.now = self.world.now.plus(6_400);
-        let done = || match wanted.step {
-            Step::Prepare { .. } => StepDone::Prepared {
-                subject: "Fix bug analysis".to_owned(),
-                author: "@user".to_owned(),
-                older_than_live: false,
-                head: Some(sha(0x99)),
-            },
-            Step::Reset => StepDone::Reset(Default::default()),
-            Step::Restart => StepDone::Restarted { detail: "restarted".to_owned() },
-            Step::Probe => StepDone::Healthy { status: Some(200), attempts: 1 },
-        };
-        let result = result.map(|()| done()).map_err(|(kind, why)| Failure::new(kind, why));
-        self.world.give(Input::StepEnded { deployment: wanted.deployment, result });
-        true
-    }
-
-    fn steps(&mut self) -> &mut Self {
-        while self.step(Ok(())) {}
-        self
-    }
-
-    fn steps_until_restart(&mut self) -> &mut Self {
-        self.step(Ok(()));
-        self.step(Ok(()));
-        self
-    }
-
-    fn fails(&mut self, kind: FailureKind, why: &str) -> &mut Self {
-        self.step(Err((kind, why)));
-        self
-    }
-
-    fn unhealthy(&mut self) -> &mut Self {
-        let why = "https://mangetamain.lafrance.io/ answered 502 at 3 of 3 tries; see the container's log";
-        self.fails(FailureKind::Unhealthy, why)
-    }
-
-    fn wait(&mut self, minutes: u64) -> &mut Self {
-        self.world.later(minutes * MINUTE);
-        self
-    }
-
-    fn ci(&mut self, number: u64, value: Verdict) -> &mut Self {
-        let red = value == Verdict::Failure;
-        let jobs = ["Quality Checks › PEP8 compliance (flake8)", "Tests Preprod › pytest"];
-        let jobs = if red { jobs.map(str::to_owned).to_vec() } else { Vec::new() };
-        let asked = matches!(value, Verdict::Success | Verdict::Failure);
-        let url = asked.then(|| RUN.to_owned());
-        let report = VerdictReport { value, url, jobs, detail: None };
-        let deployment = DeploymentNumber(number);
-        self.world.give(Input::Verdict { deployment, report });
-        self
-    }
-
-    fn good(&mut self, of: u8) -> &mut Self {
-        self.deploy(of).steps().wait(2);
-        let number = self.world.environment.last.0;
-        self.ci(number, Verdict::Success)
-    }
-
-    fn rollback(&mut self, hold: bool) -> &mut Self {
-        let reason = Some("les recettes ne s'affichent plus".to_owned());
-        let request = rollback_to(None);
-        let hold = Some(hold);
-        let request = ripcord_core::RollbackRequest { reason, hold, ..request };
-        self.world.give(Input::Rollback(request));
-        self
-    }
-
-    fn forget(&mut self) -> &mut Self {
-        self.world.turns.clear();
-        self
-    }
-
-    /// The world after what is not of interest, at the place where the story begins.
-    fn after_a_good_one() -> Self {
-        let mut scene = Self::preprod();
-        scene.good(1).forget();
-        scene
-    }
-
-    fn told(&self) -> Vec<News> {
-        told(&self.world, &self.site).into_iter().flatten().collect()
-    }
-}
 
 fn scenes() -> Vec<(&'static str, Vec<News>)> {
     let mut all = deployments();
@@ -489,10 +372,7 @@ fn alone() -> Vec<(&'static str, Vec<News>)> {
     };
     let expires = |days| {
         let whose = "/etc/ripcord/tls/agent.pem".to_owned();
-        let place =
-            Place { name: &EnvironmentName::agent(), title: "dataia", url: None, promotes: None };
-        let entry = Entry { deployment: None, event: Event::CertificateExpires { whose, days } };
-        news(&entry, None, &place, &nothing_known()).unwrap()
+        single(&Site::agent(), Event::CertificateExpires { whose, days })
     };
     vec![
         ("down", vec![down(Some(502), false, "answered 502, expected 200")]),
@@ -501,16 +381,6 @@ fn alone() -> Vec<(&'static str, Vec<News>)> {
         ("up again", vec![single(&site, Event::CameBack { down_ms: 65 * MINUTE })]),
         ("certificates", [30, 7, 1, 0].map(expires).to_vec()),
     ]
-}
-
-fn nothing_known() -> Context<'static> {
-    let (at, verify) = (Timestamp(2_000), VerifyWhen::After);
-    Context { at, verify, environment: None, counterpart: None }
-}
-
-fn single(site: &Site, event: Event) -> News {
-    let entry = Entry { deployment: None, event };
-    news(&entry, None, &site.place(), &nothing_known()).unwrap()
 }
 
 fn all_in(locale: Locale) -> String {

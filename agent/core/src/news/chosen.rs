@@ -155,7 +155,9 @@ fn ci_said(
         Verdict::Failure => {
             Some(Story::CiFailed { of, run, then: consequence(deployment, context) })
         }
-        Verdict::Success if had_ended(deployment, context) => Some(green_late(deployment, run)),
+        Verdict::Success if had_ended(deployment, context) => {
+            Some(green_late(deployment, run, context))
+        }
         Verdict::Success
         | Verdict::Pending
         | Verdict::Cancelled
@@ -166,13 +168,17 @@ fn ci_said(
 
 /// What green means for a deployment that had ended: it is validated where it was healthy, and
 /// what was undone may come again.
-fn green_late(deployment: &Deployment, run: CiRun) -> Story {
+fn green_late(deployment: &Deployment, run: CiRun, context: &Context<'_>) -> Story {
     let of = Subject::of(deployment);
+    let point = context.environment.and_then(Environment::rollback_point);
+    let is_point = point == Some(deployment.placement());
     match deployment.outcome {
         Some(Outcome::Live | Outcome::Validated) | None => {
-            Story::ValidatedLate { of, run, by: None }
+            Story::ValidatedLate { of, run, by: None, is_point }
         }
-        Some(Outcome::Superseded) => Story::ValidatedLate { of, run, by: deployment.superseded_by },
+        Some(Outcome::Superseded) => {
+            Story::ValidatedLate { of, run, by: deployment.superseded_by, is_point }
+        }
         Some(Outcome::RolledBack | Outcome::Failed | Outcome::Refused | Outcome::Stranded) => {
             Story::CiGreen { of, run }
         }

@@ -100,6 +100,7 @@ pub(super) enum Story {
         of: Subject,
         run: CiRun,
         by: Option<DeploymentNumber>,
+        is_point: bool,
     },
     Succeeded {
         of: Subject,

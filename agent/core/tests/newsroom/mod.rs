@@ -1,6 +1,8 @@
 //! Reads a world's journal the way those who tell people do: entry by entry, with what is known now.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod scene;
+
 use std::collections::BTreeMap;
 
 use ripcord_core::{
@@ -36,6 +38,12 @@ impl Site {
             url: Some("https://backtothefuturekitchen.lafrance.io/".to_owned()),
             promotes: Some("PREPROD".to_owned()),
         }
+    }
+
+    /// What concerns the agent and no environment.
+    pub fn agent() -> Self {
+        let (name, title) = (EnvironmentName::agent(), "dataia".to_owned());
+        Self { name, title, url: None, promotes: None }
     }
 
     pub fn place(&self) -> Place<'_> {
@@ -92,8 +100,8 @@ pub fn told_late(world: &World, site: &Site) -> Vec<Vec<News>> {
     world.turns.iter().map(turn).collect()
 }
 
-pub fn kinds(told: &[Vec<News>]) -> Vec<&'static str> {
-    told.iter().flatten().map(News::kind).collect()
+pub fn kinds(told: &[News]) -> Vec<&'static str> {
+    told.iter().map(News::kind).collect()
 }
 
 /// A deployment that was just admitted.
@@ -122,4 +130,12 @@ pub fn a_rollback(number: u64, undoes: Option<u64>, automatic: bool) -> Deployme
 pub fn shown(news: &News, locale: Locale) -> String {
     let (kind, class, severity) = (news.kind(), news.class(), news.severity());
     format!("[{kind}, {class:?}, {severity:?}]\n{}\n", news.text(locale))
+}
+
+/// An event of which nothing else has to be known.
+pub fn single(site: &Site, event: Event) -> News {
+    let deployments = &BTreeMap::new();
+    let environment = &Environment::default();
+    let known = Known { deployments, environment, verify: VerifyWhen::After };
+    known.tell(site, &Entry { deployment: None, event }, Timestamp(2_000)).unwrap()
 }

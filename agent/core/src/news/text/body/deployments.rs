@@ -12,7 +12,7 @@ use crate::{
 };
 
 const ROLLBACK_POINT: Phrase =
-    Phrase("✅ C'est le nouveau point de rollback", "✅ This is the rollback point now");
+    Phrase("✅ C'est maintenant le point de rollback", "✅ This is the rollback point now");
 
 pub(super) fn started(
     page: &mut Page,
@@ -68,20 +68,20 @@ pub(super) fn validated(
 pub(super) fn validated_late(
     page: &mut Page,
     site: &Site,
-    of: &Subject,
-    run: &CiRun,
+    (of, run): (&Subject, &CiRun),
     superseded_by: Option<DeploymentNumber>,
+    is_point: bool,
 ) {
     page.commit(of);
     page.deployment(of.number);
     page.run(run);
     match superseded_by {
         Some(by) => page.own(Phrase("Remplacé depuis par", "Superseded since by"), by.to_string()),
-        None => {
-            page.url(site);
-            page.gap();
-            page.say(ROLLBACK_POINT);
-        }
+        None => page.url(site),
+    }
+    if is_point {
+        page.gap();
+        page.say(ROLLBACK_POINT);
     }
 }
 

@@ -27,8 +27,8 @@ fn write(page: &mut Page, site: &Site, story: &Story) {
         Story::Validated { of, run, took_ms } => {
             deployments::validated(page, site, of, run, *took_ms);
         }
-        Story::ValidatedLate { of, run, by } => {
-            deployments::validated_late(page, site, of, run, *by);
+        Story::ValidatedLate { of, run, by, is_point } => {
+            deployments::validated_late(page, site, (of, run), *by, *is_point);
         }
         Story::Succeeded { of } => deployments::succeeded(page, site, of),
         Story::Unvalidated { of, cause, overridden } => {

@@ -113,7 +113,7 @@ pub(super) fn stranded(
             }
         }
         WhyStranded::NoWayBack => {
-            page.say(Phrase("Il n'y a rien vers quoi revenir", "There is nothing to roll back to"))
+            page.say(Phrase("Il n'y a rien vers quoi revenir", "There is nothing to roll back to"));
         }
         WhyStranded::NoOlderTarget => page.say(Phrase(
             "Il n'y a pas de version plus ancienne à essayer",
