@@ -13,13 +13,7 @@ use ripcord_core::{
 };
 
 fn scenes() -> Vec<(&'static str, Vec<News>)> {
-    let mut all = deployments();
-    all.extend(verdicts());
-    all.extend(production());
-    all.extend(rollbacks());
-    all.extend(refusals());
-    all.extend(alone());
-    all
+    [deployments(), verdicts(), production(), rollbacks(), refusals(), alone()].concat()
 }
 
 fn scene(mut scene: Scene, play: impl FnOnce(&mut Scene)) -> Vec<News> {
