@@ -12,7 +12,7 @@ mod phrase;
 mod story;
 mod text;
 
-pub use text::{Line, Text};
+pub use self::text::{Line, Text};
 
 use self::story::Story;
 use crate::{
