@@ -158,6 +158,27 @@ pub enum Event {
         /// Milliseconds since it was.
         after_ms: u64,
     },
+    /// The monitor found the application down, and found it so again.
+    WentDown {
+        /// HTTP status of the last answer, when there was one.
+        status: Option<u16>,
+        /// It answers, with something else than it should.
+        wrong_content: bool,
+        /// What was wrong.
+        detail: String,
+    },
+    /// The application is up again.
+    CameBack {
+        /// Milliseconds for which it was down.
+        down_ms: u64,
+    },
+    /// A certificate ends soon; concerns the agent, not an environment.
+    CertificateExpires {
+        /// Whose it is.
+        whose: String,
+        /// Days left; 0 or less: it has ended.
+        days: i64,
+    },
     /// Deployments are refused from now on.
     Held {
         /// By whom.
@@ -229,6 +250,9 @@ impl Event {
             Self::Retargeted { .. } => "retargeted",
             Self::Ended { .. } => "ended",
             Self::StillStranded { .. } => "still_stranded",
+            Self::WentDown { .. } => "went_down",
+            Self::CameBack { .. } => "came_back",
+            Self::CertificateExpires { .. } => "certificate_expires",
             Self::Held { .. } => "held",
             Self::Resumed { .. } => "resumed",
             Self::Recovered { .. } => "recovered",

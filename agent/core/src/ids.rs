@@ -85,6 +85,15 @@ impl fmt::Debug for CommitSha {
 #[serde(try_from = "String", into = "String")]
 pub struct EnvironmentName(String);
 
+impl EnvironmentName {
+    /// Where the journal keeps what concerns the agent and no environment; no environment may be
+    /// called so.
+    #[must_use]
+    pub fn agent() -> Self {
+        Self("agent".to_owned())
+    }
+}
+
 impl FromStr for EnvironmentName {
     type Err = InvalidId;
 

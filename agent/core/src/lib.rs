@@ -15,6 +15,7 @@ mod fold;
 pub mod ids;
 pub mod lifecycle;
 pub mod limits;
+pub mod news;
 pub mod notice;
 pub mod policy;
 pub mod request;

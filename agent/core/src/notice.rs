@@ -24,7 +24,8 @@ pub fn severity(event: &Event) -> Severity {
         Event::StepFailed { .. }
         | Event::Condemned { .. }
         | Event::Quarantined { .. }
-        | Event::StillStranded { .. } => Severity::Error,
+        | Event::StillStranded { .. }
+        | Event::WentDown { .. } => Severity::Error,
         Event::Ended { outcome, .. } => outcome_severity(*outcome),
         Event::VerdictReceived { report, .. } => verdict_severity(report.value),
         Event::TreeReset(report) if !report.saved.is_empty() => Severity::Warning,
@@ -34,6 +35,7 @@ pub fn severity(event: &Event) -> Severity {
         | Event::UndoneBy { .. }
         | Event::Retargeted { .. }
         | Event::Held { .. }
+        | Event::CertificateExpires { .. }
         | Event::Recovered { .. }
         | Event::ProbeFailed { .. }
         | Event::Remarked { .. } => Severity::Warning,
@@ -48,6 +50,7 @@ pub fn severity(event: &Event) -> Severity {
         | Event::Validated
         | Event::QuarantineLifted { .. }
         | Event::ListeningEnded
+        | Event::CameBack { .. }
         | Event::Resumed { .. }
         | Event::Output { .. } => Severity::Info,
     }
@@ -136,6 +139,13 @@ pub fn sentence(entry: &Entry) -> String {
         }
         Event::StillStranded { after_ms } => {
             format!("still stranded after {}: a human is needed now", human_duration(*after_ms))
+        }
+        Event::WentDown { detail, .. } => format!("the application is down: {detail}"),
+        Event::CameBack { down_ms } => {
+            format!("the application is up again, after {}", human_duration(*down_ms))
+        }
+        Event::CertificateExpires { whose, days } => {
+            format!("the certificate of {whose} ends in {days} days")
         }
         Event::Held { by, reason } => format!("on hold by {by}: {reason}"),
         Event::Resumed { by } => format!("resumed by {by}"),

@@ -175,6 +175,9 @@ fn event_phase(event: &Event) -> v1::Phase {
         | Event::Quarantined { .. }
         | Event::QuarantineLifted { .. }
         | Event::ListeningEnded
+        | Event::WentDown { .. }
+        | Event::CameBack { .. }
+        | Event::CertificateExpires { .. }
         | Event::Retargeted { .. }
         | Event::Held { .. }
         | Event::Resumed { .. }

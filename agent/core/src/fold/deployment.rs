@@ -117,6 +117,9 @@ impl Deployment {
             | Event::TreeReset(_)
             | Event::Restarted { .. }
             | Event::StillStranded { .. }
+            | Event::WentDown { .. }
+            | Event::CameBack { .. }
+            | Event::CertificateExpires { .. }
             | Event::Quarantined { .. }
             | Event::QuarantineLifted { .. }
             | Event::Held { .. }

@@ -64,6 +64,9 @@ impl Environment {
             | Event::Condemned { .. }
             | Event::Superseded { .. }
             | Event::ListeningEnded
+            | Event::WentDown { .. }
+            | Event::CameBack { .. }
+            | Event::CertificateExpires { .. }
             | Event::UndoneBy { .. }
             | Event::Retargeted { .. }
             | Event::Ended { .. }
@@ -137,6 +140,9 @@ impl Environment {
             | Event::Quarantined { .. }
             | Event::QuarantineLifted { .. }
             | Event::ListeningEnded
+            | Event::WentDown { .. }
+            | Event::CameBack { .. }
+            | Event::CertificateExpires { .. }
             | Event::Retargeted { .. }
             | Event::StillStranded { .. }
             | Event::Held { .. }

@@ -119,6 +119,9 @@ pub fn meaning(event: &Event) -> Meaning {
         | Event::Quarantined { .. }
         | Event::QuarantineLifted { .. }
         | Event::ListeningEnded
+        | Event::WentDown { .. }
+        | Event::CameBack { .. }
+        | Event::CertificateExpires { .. }
         | Event::StillStranded { .. }
         | Event::Held { .. }
         | Event::Resumed { .. }
