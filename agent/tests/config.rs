@@ -170,7 +170,7 @@ fn parts_that_this_version_does_not_run_are_named_and_refuse_deployments() {
         config.environments.values().filter_map(EnvironmentConfig::unavailable).collect();
     assert_eq!(sentences.len(), 1, "{sentences:?}");
     assert!(sentences[0].contains("`promotes`"), "{sentences:?}");
-    assert!(config.not_yet().iter().any(|part| part.contains("[[notify]]")));
+    assert!(config.not_yet().iter().any(|part| part.contains("`metrics`")));
 }
 
 #[test]

@@ -36,9 +36,9 @@ pub(super) async fn start(config: &Config, log: Arc<AgentLog>) -> Result<Environ
     let builder = Builder::new(config, http, github.clone(), Clock::system());
     let file = journal::file_in(&config.state_dir);
     let journal = or_why(Journal::open(&file), &file)?;
-    let readers = match (&journal, github) {
-        (Ok(journal), Some(github)) => Readers::open(config, journal, github).await?,
-        (Ok(_), None) | (Err(_), _) => Readers::default(),
+    let readers = match &journal {
+        Ok(journal) => Readers::open(config, journal, github).await?,
+        Err(_) => Readers::default(),
     };
     let (mut places, mut drivers) = (Vec::new(), Vec::new());
     let mut applications = BTreeMap::new();
