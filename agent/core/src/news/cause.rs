@@ -4,6 +4,7 @@
 use super::phrase::Phrase;
 use crate::{
     failure::FailureKind,
+    ids::DeploymentNumber,
     lifecycle::{Deployment, Phase},
     verdict::Verdict,
 };
@@ -21,6 +22,8 @@ pub(super) enum Cause {
     NoRun,
     /// No verdict came in its time.
     NoVerdict,
+    /// A newer request took its place.
+    Replaced(DeploymentNumber),
     /// A step failed.
     Step(FailureKind, String),
     /// Anything else, in the agent's words.
@@ -84,17 +87,10 @@ impl Cause {
             Self::NoVerdict => {
                 Phrase("pas de verdict de la CI dans le délai", "no verdict from CI in time")
             }
+            Self::Replaced(_) => Phrase("remplacé par", "superseded by"),
             Self::Step(kind, _) => failed(*kind),
             Self::Other(_) => Phrase("décision de l'agent", "decided by the agent"),
             Self::Unknown => Phrase("inconnue", "unknown"),
-        }
-    }
-
-    /// What there is to know besides, in the words of whoever said it.
-    pub(super) fn detail(&self) -> Option<&str> {
-        match self {
-            Self::Bad(words) | Self::Other(words) | Self::Step(_, words) => Some(words),
-            Self::Ci(_) | Self::Cancelled | Self::NoRun | Self::NoVerdict | Self::Unknown => None,
         }
     }
 }

@@ -3,14 +3,15 @@
 use super::{
     Context,
     cause::{Cause, CiRun},
-    story::{Awaited, Consequence, Restored, Story, Subject},
+    ending::{self, is_by_a_person, timing},
+    story::{Awaited, Consequence, Story, Subject},
 };
 use crate::{
     admission::Refusal,
     environment::Environment,
     event::Event,
-    ids::{CommitSha, Identity},
-    lifecycle::{Deployment, Kind, Outcome, Phase},
+    ids::{CommitSha, DeploymentNumber, Identity},
+    lifecycle::{Deployment, Outcome, Phase},
     policy::VerifyWhen,
     verdict::{Verdict, VerdictReport},
 };
@@ -32,15 +33,11 @@ pub(super) fn story(
         Event::StillPending { after_ms, verdict } => {
             Some(still_pending(*after_ms, *verdict, deployment?))
         }
-        Event::Superseded { by } => {
-            let deployment = deployment?;
-            let was_live = deployment.live_at.is_some();
-            Some(Story::Superseded { of: Subject::of(deployment), by: *by, was_live })
-        }
+        Event::Superseded { by } => Some(superseded(deployment?, *by)),
         Event::Retargeted { sha } => {
             Some(Story::Retargeted { number: deployment?.number, to: *sha })
         }
-        Event::Ended { outcome, .. } => ended(*outcome, deployment?, context),
+        Event::Ended { outcome, .. } => ending::story(*outcome, deployment?, context),
         Event::StillStranded { after_ms } => Some(still_stranded(*after_ms, context.environment)),
         Event::WentDown { status, wrong_content: true, detail } => {
             Some(Story::WrongContent { status: *status, detail: detail.clone() })
@@ -83,10 +80,6 @@ fn rollback_started(deployment: &Deployment) -> Option<Story> {
     })
 }
 
-fn is_by_a_person(rollback: &Deployment) -> bool {
-    matches!(rollback.kind, Kind::Rollback { automatic: false, .. })
-}
-
 /// Somebody's code does not go live, and somebody else may have expected it. What only the caller
 /// did wrong is the caller's to know.
 fn refused(sha: Option<CommitSha>, by: &Identity, refusal: &Refusal) -> Option<Story> {
@@ -126,8 +119,12 @@ fn entered(phase: Phase, deployment: &Deployment, context: &Context<'_>) -> Opti
     }
 }
 
-fn timing(deployment: &Deployment, until: &str) -> Option<u64> {
-    deployment.timings_ms.get(until).copied()
+fn superseded(deployment: &Deployment, by: DeploymentNumber) -> Story {
+    let of = Subject::of(deployment);
+    if deployment.is_rollback() {
+        return Story::RollbackFailed { of, by: deployment.by.clone(), cause: Cause::Replaced(by) };
+    }
+    Story::Superseded { of, by, was_live: deployment.live_at.is_some() }
 }
 
 fn judged(
@@ -159,14 +156,32 @@ fn ci_said(
             Some(Story::CiFailed { of, run, then: consequence(deployment, context) })
         }
         Verdict::Success if had_ended(deployment, context) => {
-            let live = context.environment.and_then(|environment| environment.live);
-            Some(Story::CiGreen { of, run, runs: live == Some(deployment.placement()) })
+            Some(green_late(deployment, run, context))
         }
         Verdict::Success
         | Verdict::Pending
         | Verdict::Cancelled
         | Verdict::NoRun
         | Verdict::Unknown => None,
+    }
+}
+
+/// What green means for a deployment that had ended: it is validated where it was healthy, and
+/// what was undone may come again.
+fn green_late(deployment: &Deployment, run: CiRun, context: &Context<'_>) -> Story {
+    let of = Subject::of(deployment);
+    let point = context.environment.and_then(Environment::rollback_point);
+    let is_point = point == Some(deployment.placement());
+    match deployment.outcome {
+        Some(Outcome::Live | Outcome::Validated) | None => {
+            Story::ValidatedLate { of, run, by: None, is_point }
+        }
+        Some(Outcome::Superseded) => {
+            Story::ValidatedLate { of, run, by: deployment.superseded_by, is_point }
+        }
+        Some(Outcome::RolledBack | Outcome::Failed | Outcome::Refused | Outcome::Stranded) => {
+            Story::CiGreen { of, run }
+        }
     }
 }
 
@@ -182,6 +197,7 @@ fn consequence(deployment: &Deployment, context: &Context<'_>) -> Consequence {
         Some(Outcome::Live) if deployment.is_overriding() => Consequence::StaysOverridden,
         Some(Outcome::Live) if !undone => Consequence::StaysValidated,
         Some(Outcome::Superseded | Outcome::Refused) => Consequence::NothingRuns,
+        Some(Outcome::Stranded) if deployment.undone_by.is_none() => Consequence::NoWayBack,
         Some(Outcome::RolledBack | Outcome::Failed | Outcome::Stranded)
             if had_ended(deployment, context) || deployment.live_at.is_none() =>
         {
@@ -203,66 +219,6 @@ fn still_pending(after_ms: u64, verdict: Verdict, deployment: &Deployment) -> St
     };
     let gating = deployment.phase == Phase::Gating || timing(deployment, "gating").is_some();
     Story::StillPending { of: Subject::of(deployment), after_ms, awaited, live: !gating }
-}
-
-fn ended(outcome: Outcome, deployment: &Deployment, context: &Context<'_>) -> Option<Story> {
-    if is_told_elsewhere(outcome, deployment, context) {
-        return None;
-    }
-    let of = Subject::of(deployment);
-    let cause = Cause::of(deployment);
-    Some(match outcome {
-        Outcome::Validated | Outcome::Live if deployment.is_rollback() => Story::RollbackDone {
-            of,
-            by: deployment.by.clone(),
-            validated: outcome == Outcome::Validated,
-            moved: deployment.live_at.is_some(),
-            took_ms: timing(deployment, "total"),
-        },
-        Outcome::RolledBack => {
-            Story::RolledBack { of, cause, restored: restored(deployment, context) }
-        }
-        Outcome::Stranded => stranded(deployment, cause, context),
-        Outcome::Failed | Outcome::Refused | Outcome::Superseded if deployment.is_rollback() => {
-            Story::RollbackFailed { of, by: deployment.by.clone(), cause }
-        }
-        Outcome::Validated => match timing(deployment, Phase::Watching.as_str()) {
-            Some(_) => Story::Validated { of, took_ms: timing(deployment, "total") },
-            None => Story::Succeeded { of },
-        },
-        Outcome::Live => Story::Unvalidated { of, cause, overridden: deployment.is_overriding() },
-        Outcome::Failed => Story::Failed { of, cause, restored: restored(deployment, context) },
-        Outcome::Refused => Story::NotAllowed { of, cause },
-        Outcome::Superseded => return None,
-    })
-}
-
-/// A rollback and what it undoes end together, and one of them speaks: what is undone for the
-/// agent's rollbacks, the rollback for a person's.
-fn is_told_elsewhere(outcome: Outcome, deployment: &Deployment, context: &Context<'_>) -> bool {
-    let by_the_agent = matches!(deployment.kind, Kind::Rollback { automatic: true, .. });
-    let by_a_person =
-        deployment.undone_by.is_some() && context.counterpart.is_some_and(is_by_a_person);
-    match outcome {
-        Outcome::Validated | Outcome::Live => by_the_agent,
-        // One that served already ended as a rollback long ago: this is about its own commit.
-        Outcome::Stranded => by_a_person || (by_the_agent && deployment.live_at.is_none()),
-        Outcome::RolledBack | Outcome::Failed => by_a_person,
-        Outcome::Refused | Outcome::Superseded => false,
-    }
-}
-
-fn restored(deployment: &Deployment, context: &Context<'_>) -> Option<Restored> {
-    deployment.undone_by?;
-    let rollback = context.counterpart?;
-    let took_ms = timing(rollback, "total");
-    Some(Restored { target: rollback.sha, took_ms })
-}
-
-fn stranded(deployment: &Deployment, cause: Cause, context: &Context<'_>) -> Story {
-    let back_to = context.environment.and_then(Environment::rollback_point);
-    let (of, note) = (Subject::of(deployment), deployment.note.clone());
-    Story::Stranded { of, cause, note, back_to }
 }
 
 fn still_stranded(after_ms: u64, environment: Option<&Environment>) -> Story {

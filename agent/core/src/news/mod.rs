@@ -7,11 +7,12 @@
 
 mod cause;
 mod chosen;
+mod ending;
 mod phrase;
 mod story;
 mod text;
 
-pub use text::{Line, Text};
+pub use self::text::{Line, Text};
 
 use self::story::Story;
 use crate::{
@@ -49,9 +50,9 @@ pub enum Class {
     CiFailures,
     /// The application is down, or up again.
     Down,
-    /// A human is needed.
+    /// A human is needed: for everybody who is told anything of the environment.
     Stranded,
-    /// The agent itself: it started again, a certificate ends.
+    /// The agent itself, for everybody: it started again, a certificate ends.
     Agent,
 }
 

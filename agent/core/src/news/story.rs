@@ -35,7 +35,7 @@ impl Subject {
 /// Where a rollback led, and how long it took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Restored {
-    pub(super) target: CommitSha,
+    pub(super) target: Option<CommitSha>,
     pub(super) took_ms: Option<u64>,
 }
 
@@ -48,8 +48,21 @@ pub(super) enum Consequence {
     StaysValidated,
     /// It is live, and a person took its quarantine away.
     StaysOverridden,
+    /// It is live, and there is nothing to go back to.
+    NoWayBack,
     /// It does not run, or does not run any more.
     NothingRuns,
+}
+
+/// Why nothing more is tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum WhyStranded {
+    /// The rollback failed, on what it tried last.
+    RollbackFailed { number: DeploymentNumber, detail: Option<String> },
+    /// There is nothing to go back to.
+    NoWayBack,
+    /// It is a rollback itself, and there is no older target to try.
+    NoOlderTarget,
 }
 
 /// For what CI is still waited for.
@@ -80,7 +93,14 @@ pub(super) enum Story {
     },
     Validated {
         of: Subject,
+        run: CiRun,
         took_ms: Option<u64>,
+    },
+    ValidatedLate {
+        of: Subject,
+        run: CiRun,
+        by: Option<DeploymentNumber>,
+        is_point: bool,
     },
     Succeeded {
         of: Subject,
@@ -104,7 +124,6 @@ pub(super) enum Story {
     CiGreen {
         of: Subject,
         run: CiRun,
-        runs: bool,
     },
     Judged {
         of: Option<Subject>,
@@ -139,7 +158,7 @@ pub(super) enum Story {
     Stranded {
         of: Subject,
         cause: Cause,
-        note: Option<String>,
+        why: WhyStranded,
         back_to: Option<Placement>,
     },
     StillStranded {
@@ -207,6 +226,7 @@ impl Story {
             Self::Gated { .. } => "deployment_waiting",
             Self::Live { .. } => "deployment_live",
             Self::Validated { .. } => "deployment_validated",
+            Self::ValidatedLate { .. } => "deployment_validated_late",
             Self::Succeeded { .. } => "deployment_succeeded",
             Self::Unvalidated { .. } => "deployment_unvalidated",
             Self::StillPending { awaited: Awaited::Running, .. } => "ci_still_running",
@@ -243,6 +263,7 @@ impl Story {
             | Self::Gated { .. }
             | Self::Live { .. }
             | Self::Validated { .. }
+            | Self::ValidatedLate { .. }
             | Self::Succeeded { .. }
             | Self::Unvalidated { .. }
             | Self::StillPending { .. }
@@ -273,6 +294,7 @@ impl Story {
             | Self::Gated { .. }
             | Self::Live { .. }
             | Self::Validated { .. }
+            | Self::ValidatedLate { .. }
             | Self::Succeeded { .. }
             | Self::CiGreen { .. }
             | Self::Judged { good: true, .. }

@@ -45,6 +45,9 @@ pub(super) fn headline(site: &Site, story: &Story) -> Headline {
             line("✅", Phrase("Déploiement terminé, CI en cours", "Deployed, CI in progress"))
         }
         Story::Validated { .. } => line("✅", Phrase("Déploiement validé", "Deployment validated")),
+        Story::ValidatedLate { .. } => {
+            line("✅", Phrase("Validé après coup", "Validated after all"))
+        }
         Story::Succeeded { .. } => Headline {
             icon: goes,
             says: Phrase("Déploiement réussi", "Deployment succeeded"),

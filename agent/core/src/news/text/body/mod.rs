@@ -2,8 +2,10 @@
 
 mod deployments;
 mod parts;
+mod refusals;
 mod rollbacks;
 mod service;
+mod verdicts;
 
 use super::{Line, page::Page};
 use crate::news::{Locale, Site, story::Story};
@@ -22,24 +24,29 @@ fn write(page: &mut Page, site: &Site, story: &Story) {
         }
         Story::Gated { of } => deployments::gated(page, of),
         Story::Live { of, took_ms } => deployments::live(page, site, of, *took_ms),
-        Story::Validated { of, took_ms } => deployments::validated(page, site, of, *took_ms),
+        Story::Validated { of, run, took_ms } => {
+            deployments::validated(page, site, of, run, *took_ms);
+        }
+        Story::ValidatedLate { of, run, by, is_point } => {
+            deployments::validated_late(page, site, (of, run), *by, *is_point);
+        }
         Story::Succeeded { of } => deployments::succeeded(page, site, of),
         Story::Unvalidated { of, cause, overridden } => {
-            deployments::unvalidated(page, site, of, cause, *overridden);
+            verdicts::unvalidated(page, site, of, cause, *overridden);
         }
         Story::StillPending { of, after_ms, awaited, live } => {
-            deployments::still_pending(page, of, *after_ms, *awaited, *live);
+            verdicts::still_pending(page, of, *after_ms, *awaited, *live);
         }
-        Story::CiFailed { of, run, then } => deployments::ci_failed(page, of, run, *then),
-        Story::CiGreen { of, run, runs } => deployments::ci_green(page, site, of, run, *runs),
+        Story::CiFailed { of, run, then } => verdicts::ci_failed(page, of, run, *then),
+        Story::CiGreen { of, run } => verdicts::ci_green(page, site, of, run),
         Story::Judged { of, good, by, reason } => {
-            deployments::judged(page, of.as_ref(), *good, by, reason.as_deref());
+            verdicts::judged(page, of.as_ref(), *good, by, reason.as_deref());
         }
         Story::Failed { of, cause, restored } => {
             deployments::failed(page, site, of, cause, restored.as_ref());
         }
         Story::Refused { sha, by, refusal } => {
-            deployments::refused(page, site, *sha, by, refusal);
+            refusals::refused(page, site, *sha, by, refusal);
         }
         Story::NotAllowed { of, cause } => deployments::not_allowed(page, of, cause),
         Story::Superseded { of, by, was_live } => {
@@ -56,8 +63,8 @@ fn write(page: &mut Page, site: &Site, story: &Story) {
         }
         Story::RollbackFailed { of, by, cause } => rollbacks::failed(page, of, by, cause),
         Story::Retargeted { number, to } => rollbacks::retargeted(page, *number, *to),
-        Story::Stranded { of, cause, note, back_to } => {
-            rollbacks::stranded(page, site, of, cause, note.as_deref(), *back_to);
+        Story::Stranded { of, cause, why, back_to } => {
+            rollbacks::stranded(page, site, of, cause, why, *back_to);
         }
         Story::StillStranded { after_ms, of, why, back_to } => {
             rollbacks::still_stranded(page, site, *after_ms, (*of, why.as_deref()), *back_to);

@@ -75,25 +75,29 @@ impl Page {
 
     pub(super) fn cause(&mut self, cause: &Cause) {
         let label = Phrase("Cause", "Cause");
+        let phrase = cause.phrase().in_locale(self.locale());
         match cause {
+            Cause::Other(words) => self.words(label, words),
+            Cause::Replaced(by) => self.own(label, format!("{phrase} {by}")),
             Cause::Ci(run) => {
-                self.own(label, cause.phrase().in_locale(self.locale()));
+                self.own(label, phrase);
                 self.run(run);
             }
             Cause::Bad(words) | Cause::Step(_, words) => {
-                self.own(label, cause.phrase().in_locale(self.locale()));
+                self.own(label, phrase);
                 self.detail(words);
             }
-            Cause::Other(words) => self.words(label, words),
             Cause::Cancelled | Cause::NoRun | Cause::NoVerdict | Cause::Unknown => {
-                self.own(label, cause.phrase().in_locale(self.locale()));
+                self.own(label, phrase);
             }
         }
     }
 
     /// What serves again.
     pub(super) fn restored(&mut self, restored: &Restored) {
-        self.own(Phrase("Version restaurée", "Restored version"), restored.target.short());
+        if let Some(target) = restored.target {
+            self.own(Phrase("Version restaurée", "Restored version"), target.short());
+        }
         if let Some(took_ms) = restored.took_ms {
             self.lasting(Phrase("Durée du rollback", "Rollback took"), took_ms);
         }

@@ -7,7 +7,7 @@ use crate::{
         Site,
         cause::Cause,
         phrase::Phrase,
-        story::{Restored, Subject},
+        story::{Restored, Subject, WhyStranded},
         text::page::Page,
     },
 };
@@ -99,14 +99,26 @@ pub(super) fn stranded(
     site: &Site,
     of: &Subject,
     cause: &Cause,
-    note: Option<&str>,
+    why: &WhyStranded,
     back_to: Option<Placement>,
 ) {
     page.commit(of);
     page.deployment(of.number);
     page.cause(cause);
-    if let Some(note) = note.filter(|note| cause.detail() != Some(note)) {
-        page.words(Phrase("Rollback", "Rollback"), note);
+    match why {
+        WhyStranded::RollbackFailed { number, detail } => {
+            page.own(Phrase("Rollback en échec", "Failed rollback"), number.to_string());
+            if let Some(detail) = detail {
+                page.words(Phrase("Détail du rollback", "Rollback detail"), detail);
+            }
+        }
+        WhyStranded::NoWayBack => {
+            page.say(Phrase("Il n'y a rien vers quoi revenir", "There is nothing to roll back to"));
+        }
+        WhyStranded::NoOlderTarget => page.say(Phrase(
+            "Il n'y a pas de version plus ancienne à essayer",
+            "There is no older version to try",
+        )),
     }
     page.url(site);
     page.gap();

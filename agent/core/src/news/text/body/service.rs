@@ -63,7 +63,7 @@ pub(super) fn agent_restarted(page: &mut Page, resumed: &[Subject], away_ms: Opt
     }
     for of in resumed {
         let which = format!("{} ({})", of.sha.short(), of.number);
-        page.own(Phrase("Suivi repris", "Goes on with"), which);
+        page.own(Phrase("Reprend", "Goes on with"), which);
     }
 }
 
