@@ -11,4 +11,9 @@ mod support {
 }
 
 mod agent;
+mod desk;
+mod faults;
+mod policy;
 mod receiver;
+mod render;
+mod webhook;
