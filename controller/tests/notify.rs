@@ -43,7 +43,13 @@ async fn a_test_shows_every_sink_and_exits_with_10_when_one_would_take_nothing()
     agent.set_notify_test(NotifyTestResponse { sinks: vec![failed, untried] });
     let bad = said(stage.operator(agent.port, &["notify", "test", "--send"])).await;
     assert_eq!(bad.code, 10);
-    insta::assert_snapshot!(bad.stdout, @"");
+    insta::assert_snapshot!(bad.stdout, @r"
+    SINK     ABOUT              STATE    TEST
+    discord  /etc/ripcord/hook  stopped  fails
+    webhook  /etc/ripcord/hook  working  not tried
+    discord (/etc/ripcord/hook): Discord answers 404: make a webhook
+    webhook (/etc/ripcord/hook): add --send
+    ");
     let object = said(stage.operator(agent.port, &["notify", "test", "--json"])).await.json();
     assert_eq!(object["schema"], "ripcord/v1/notify_test");
     assert_eq!(object["sinks"][0]["state"], "stopped");

@@ -1,16 +1,13 @@
 //! A real agent process that tells a real server: nothing is lost when it is killed, and what the
 //! server does is nothing to a deployment.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::{fs, time::Duration};
 
-use ripcord_proto::v1::Outcome;
+use ripcord_proto::v1::{self, Outcome, SinkState, SinkTestOutcome};
 
 use crate::{
     receiver::{Answer, PATH, Receiver, Seen},
-    support::site::{Agent, Client, Site, deploy, request},
+    support::site::{Agent, Client, PATIENCE, Site, deploy, request},
 };
 
 fn config(site: &Site, server: &Receiver, more: &str) -> String {
@@ -18,6 +15,12 @@ fn config(site: &Site, server: &Receiver, more: &str) -> String {
     fs::write(&file, format!("{}\n", server.url())).unwrap();
     let lab = site.lab().replace("[environments.lab]", "[environments.lab]\ntitle = \"LAB\"");
     format!("[[notify]]\nkind = \"discord\"\nurl_file = \"{}\"\n{more}\n{lab}", file.display())
+}
+
+/// How `ripcord status` shows the one sink.
+async fn in_trouble(client: &mut Client) -> Option<v1::SinkHealth> {
+    let answer = client.status(v1::StatusRequest::default()).await.unwrap();
+    answer.into_inner().sinks.into_iter().next()
 }
 
 fn start(site: &Site, server: &Receiver, more: &str) -> (Agent, Client) {
@@ -75,4 +78,37 @@ async fn an_agent_killed_between_a_deployment_and_its_messages_tells_it_after_it
     let place = |words: &str| titles.iter().position(|title| title.contains(words));
     assert_eq!(place("Deployment started"), Some(0), "{titles:#?}");
     assert!(place("Deployed, CI in progress") < place("Deployment validated"), "{titles:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_shows_a_stopped_sink_to_all_and_a_test_is_for_those_who_see_everything() {
+    let site = Site::new().await;
+    let server = Receiver::start().await;
+    server.always(Some(Answer::Json(404, serde_json::json!({ "code": 10015 }))));
+    let (agent, mut client) = start(&site, &server, "");
+    assert_eq!(in_trouble(&mut client).await, None);
+    let sha = site.git.pushed("second");
+    deploy(&mut client, request("lab", &sha)).await;
+    let stopped = async {
+        loop {
+            if let Some(sink) = in_trouble(&mut client).await {
+                return sink;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let stopped = tokio::time::timeout(PATIENCE, stopped).await.unwrap();
+    assert_eq!(stopped.state(), SinkState::Stopped);
+    assert!(stopped.reason.contains("make one, and write its address there"), "{stopped:?}");
+    assert!(stopped.about.ends_with("/discord-webhook") && stopped.since.is_some());
+
+    let ask = v1::NotifyTestRequest { send: false };
+    let tested = client.notify_test(ask).await.unwrap().into_inner().sinks;
+    assert_eq!(tested[0].outcome(), SinkTestOutcome::Fails);
+    server.always(None);
+    let tested = client.notify_test(ask).await.unwrap().into_inner().sinks;
+    assert_eq!(tested[0].outcome(), SinkTestOutcome::Works);
+    let mut stranger = site.client_as(&agent, "spiffe://lab/stranger/eve");
+    let refused = stranger.notify_test(ask).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied);
 }

@@ -13,7 +13,9 @@ mod support {
 mod agent;
 mod desk;
 mod faults;
+mod pace;
 mod policy;
 mod receiver;
 mod render;
+mod secrets;
 mod webhook;
