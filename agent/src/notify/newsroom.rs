@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use ripcord_core::{
-    Deployment, DeploymentNumber, EnvironmentName, Event, VerifyWhen,
-    news::{Context, News, Place, counterpart, news},
+    Deployment, DeploymentNumber, EnvironmentName, VerifyWhen,
+    news::{Context, News, Place, counterpart, may_be_news, news},
 };
 
 use super::{Policy, Undelivered};
@@ -49,11 +49,7 @@ pub struct Item {
 impl Newsroom {
     /// Whether there may be news in it, as far as the record alone shows.
     pub(super) fn may_have_news(&self, record: &Record) -> bool {
-        let is_line = matches!(
-            record.entry.event,
-            Event::Output { .. } | Event::ProbeFailed { .. } | Event::Remarked { .. }
-        );
-        !is_line && self.homes.contains_key(&record.environment)
+        may_be_news(&record.entry.event) && self.homes.contains_key(&record.environment)
     }
 
     /// The news in `record`, if there is any that `policy` tells.
