@@ -108,7 +108,7 @@ async fn remark(journal: &Journal, messages: &[&str]) {
 }
 
 /// A reader over a new journal in which these messages wait for it.
-async fn waiting(answers: Vec<Answer>, messages: &[&str]) -> (TempDir, Reader<Fake>, Told) {
+async fn waiting(answers: Vec<Answer>, messages: &[&str]) -> (TempDir, Reader, Told) {
     let folder = TempDir::new().unwrap();
     let journal = Journal::open(&file_in(folder.path())).unwrap();
     let (sink, told) = Fake::new(answers);
@@ -117,7 +117,7 @@ async fn waiting(answers: Vec<Answer>, messages: &[&str]) -> (TempDir, Reader<Fa
     (folder, reader, told)
 }
 
-fn start(reader: Reader<Fake>) -> CancellationToken {
+fn start(reader: Reader) -> CancellationToken {
     let stop = CancellationToken::new();
     tokio::spawn(reader.run(stop.clone()));
     stop

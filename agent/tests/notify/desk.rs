@@ -34,6 +34,8 @@ pub(crate) struct Desk {
     pub(crate) journal: Journal,
     pub(crate) author: &'static str,
     pub(crate) subject: &'static str,
+    /// Lines of the sinks' configuration.
+    pub(crate) policy: &'static str,
     state: Environment,
     now: i64,
 }
@@ -76,11 +78,13 @@ pub(crate) fn lab() -> EnvironmentName {
     "lab".parse().unwrap()
 }
 
-fn policy() -> Policy {
+/// The default policy, and these lines besides.
+fn policy(more: &str) -> Policy {
     let text = include_str!("../../packaging/agent.example.toml");
     let is_policy = |line: &&str| line.starts_with("events ") || line.starts_with("ping ");
     let kept: Vec<&str> = text.lines().filter(|line| !is_policy(line)).collect();
-    let config = Config::parse(std::path::Path::new("agent.toml"), &kept.join("\n")).unwrap();
+    let text = kept.join("\n").replacen("[[notify]]\n", &format!("[[notify]]\n{more}\n"), 1);
+    let config = Config::parse(std::path::Path::new("agent.toml"), &text).unwrap();
     Policy::new(&config.notify[0])
 }
 
@@ -91,7 +95,7 @@ impl Desk {
         let (state, server) = (Environment::default(), Receiver::start().await);
         let now = jiff::Timestamp::now().as_millisecond();
         let (author, subject) = ("Ann", "Fix bug analysis");
-        let desk = Self { server, folder, journal, author, subject, state, now };
+        let desk = Self { server, folder, journal, author, subject, policy: "", state, now };
         desk.write_url(&desk.server.url());
         std::fs::write(desk.folder.path().join("secret"), SECRET).unwrap();
         desk
@@ -128,13 +132,13 @@ impl Desk {
 
     pub(crate) fn discord(&self, style: NotifyStyle) -> Discord {
         let (newsroom, url) = (self.newsroom(), self.url(discord::versioned));
-        let (name, policy, locale) = ("discord.test".to_owned(), policy(), Locale::En);
+        let (name, policy, locale) = ("discord.test".to_owned(), policy(self.policy), Locale::En);
         Discord { name, newsroom, policy, locale, style, url }
     }
 
     pub(crate) fn webhook(&self) -> Webhook {
         let (newsroom, url) = (self.newsroom(), self.url(|_| ()));
-        let (name, policy, locale) = ("webhook.test".to_owned(), policy(), Locale::En);
+        let (name, policy, locale) = ("webhook.test".to_owned(), policy(self.policy), Locale::En);
         let secret_file = self.folder.path().join("secret");
         Webhook { name, newsroom, policy, locale, url, secret_file }
     }

@@ -8,7 +8,10 @@ use ripcord_agent::{
 };
 use serde_json::json;
 
-use crate::{desk::Desk, receiver::Answer};
+use crate::{
+    desk::Desk,
+    receiver::{Answer, Seen},
+};
 
 const DISCORD: &str = "discord.test";
 const STORY: [&str; 3] = [
@@ -76,7 +79,7 @@ async fn what_discord_took_before_its_answer_was_lost_may_be_repeated_and_never_
     desk.good_deployment(1).await;
     desk.told_all(DISCORD).await;
     let seen = desk.server.seen();
-    let titles: Vec<&str> = seen.iter().map(|seen| seen.title()).collect();
+    let titles: Vec<&str> = seen.iter().map(Seen::title).collect();
     assert_eq!(titles, [STORY[0], STORY[0], STORY[1], STORY[2]]);
 }
 
@@ -215,5 +218,35 @@ async fn a_test_looks_at_the_webhook_and_posts_nothing() {
     for _ in 0..2 {
         let why = discord.test(true).await.unwrap_err().to_string();
         assert!(why.contains("webhook-url"), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn in_live_style_what_mentions_everybody_is_a_new_message_as_an_edit_calls_nobody() {
+    let mut desk = Desk::new().await;
+    desk.policy = "ping = { \"*\" = [\"ci-failures\"] }";
+    let _running = desk.run(desk.discord(NotifyStyle::Live)).await;
+    desk.deploy(1).await;
+    desk.verdict(1, ripcord_core::Verdict::Failure).await;
+    desk.told_all(DISCORD).await;
+    let seen = desk.server.seen();
+    let loud: Vec<&Seen> = seen.iter().filter(|s| s.content().starts_with("@everyone ")).collect();
+    assert_eq!(loud.len(), 1, "{seen:#?}");
+    assert_eq!(loud[0].method, "POST");
+    assert_eq!(loud[0].body["allowed_mentions"], json!({ "parse": ["everyone"] }));
+}
+
+#[tokio::test]
+async fn a_commit_message_reaches_the_channel_as_text_and_nothing_else() {
+    let mut desk = Desk::new().await;
+    desk.subject = "@everyone <@41> [x](https://evil.example) \",\"allowed_mentions\":null";
+    desk.author = "`Eve`";
+    let _running = desk.messages().await;
+    desk.good_deployment(1).await;
+    desk.told_all(DISCORD).await;
+    for seen in desk.server.seen() {
+        assert_eq!(seen.body["allowed_mentions"], json!({ "parse": [] }));
+        let content = seen.content();
+        assert!(!content.contains("@everyone") && !content.contains("://evil"), "{content}");
     }
 }

@@ -42,13 +42,16 @@ fn shown(markdown: &str) -> String {
     shown
 }
 
-/// The signs that mean something, without those behind a backslash.
+/// The signs that mean something; in the place of those behind a backslash, a letter.
 fn meaningful(markdown: &str) -> String {
     let mut left = String::new();
     let mut signs = markdown.chars();
     while let Some(c) = signs.next() {
         match c {
-            '\\' => drop(signs.next()),
+            '\\' => {
+                signs.next();
+                left.push('x');
+            }
             _ => left.push(c),
         }
     }

@@ -92,6 +92,9 @@ fn check_notify(sinks: &[NotifyConfig], faults: &mut Faults<'_>) {
             NotifyKind::Webhook if sink.secret_file.is_none() => {
                 "a [[notify]] of kind \"webhook\" needs `secret_file`: what signs its events"
             }
+            NotifyKind::Webhook if !sink.ping.is_empty() => {
+                "`ping` of [[notify]] mentions people, whom only Discord has; remove it"
+            }
             NotifyKind::Webhook if sink.style == NotifyStyle::Live => {
                 "`style = \"live\"` of [[notify]] edits messages, which only Discord has"
             }
