@@ -144,6 +144,11 @@ fn keys_that_contradict_each_other_are_refused_with_their_lines() {
         refused("[environments.lab.verify]\nsource = \"command\""),
         refused("[environments.lab.verify]\nsource = \"github\"\nworkflows = [\"ci.yml\"]"),
         refused("[github]\nrepository = \"o/r\""),
+        refused("[[notify]]\nkind = \"webhook\"\nurl_file = \"/u\""),
+        refused("[[notify]]\nkind = \"discord\"\nurl_file = \"/u\"\nsecret_file = \"/s\""),
+        refused(
+            "[[notify]]\nkind = \"discord\"\nurl_file = \"/u\"\n[[notify]]\nkind = \"discord\"\nurl_file = \"/u\"",
+        ),
         refused(
             "[github]\nrepository = \"o/r\"\ntoken_file = \"/t\"\napp = { id = 1, installation = 2, key_file = \"/k\" }",
         ),
@@ -170,7 +175,7 @@ fn parts_that_this_version_does_not_run_are_named_and_refuse_deployments() {
         config.environments.values().filter_map(EnvironmentConfig::unavailable).collect();
     assert_eq!(sentences.len(), 1, "{sentences:?}");
     assert!(sentences[0].contains("`promotes`"), "{sentences:?}");
-    assert!(config.not_yet().iter().any(|part| part.contains("[[notify]]")));
+    assert!(config.not_yet().iter().any(|part| part.contains("`metrics`")));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use ripcord_agent::{
     journal::{Batch, Journal, Record, file_in},
-    notify::{Pace, Reader, STOPPED_RETRY, Sink, SinkState, Undelivered},
+    notify::{Pace, Reader, STOPPED_RETRY, Sink, SinkState, Tested, Undelivered},
 };
 use ripcord_core::{DeploymentNumber, Event, Timestamp, event::Entry};
 use tempfile::TempDir;
@@ -48,8 +48,16 @@ impl Fake {
 
 #[async_trait]
 impl Sink for Fake {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "fake"
+    }
+
+    fn about(&self) -> String {
+        String::new()
+    }
+
+    async fn test(&self, _send: bool) -> Result<Tested, Undelivered> {
+        Ok(Tested::NotTried("a fake"))
     }
 
     fn concerns(&self, record: &Record) -> bool {
@@ -100,7 +108,7 @@ async fn remark(journal: &Journal, messages: &[&str]) {
 }
 
 /// A reader over a new journal in which these messages wait for it.
-async fn waiting(answers: Vec<Answer>, messages: &[&str]) -> (TempDir, Reader<Fake>, Told) {
+async fn waiting(answers: Vec<Answer>, messages: &[&str]) -> (TempDir, Reader, Told) {
     let folder = TempDir::new().unwrap();
     let journal = Journal::open(&file_in(folder.path())).unwrap();
     let (sink, told) = Fake::new(answers);
@@ -109,7 +117,7 @@ async fn waiting(answers: Vec<Answer>, messages: &[&str]) -> (TempDir, Reader<Fa
     (folder, reader, told)
 }
 
-fn start(reader: Reader<Fake>) -> CancellationToken {
+fn start(reader: Reader) -> CancellationToken {
     let stop = CancellationToken::new();
     tokio::spawn(reader.run(stop.clone()));
     stop

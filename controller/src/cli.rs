@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
 use crate::commands::{
-    certs, completions, deploy, help, history, hold, logs, rollback, show, status, verdict, watch,
+    certs, completions, deploy, help, history, hold, logs, notify, rollback, show, status, verdict,
+    watch,
 };
 
 const AFTER_HELP: &str = "\
@@ -110,6 +111,7 @@ pub(crate) enum Command {
     Hold(hold::HoldArguments),
     Resume(hold::ResumeArguments),
     Verdict(verdict::Arguments),
+    Notify(notify::Arguments),
     Certs(certs::Arguments),
     Completions(completions::Arguments),
     /// Write the manual page to standard output, as roff
@@ -131,6 +133,7 @@ impl Command {
             Self::Hold(_) => "hold",
             Self::Resume(_) => "resume",
             Self::Verdict(_) => "verdict",
+            Self::Notify(_) => "notify",
             Self::Certs(_) => "certs",
             Self::Completions(_) => "completions",
             Self::Man => "man",

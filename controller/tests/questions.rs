@@ -37,7 +37,8 @@ fn two_environments() -> StatusResponse {
         ..environment("preprod")
     };
     let agent = Some(v1::AgentInfo { version: "0.1.0".into(), host: "vm".into() });
-    StatusResponse { agent, environments: vec![preprod, environment("prod")] }
+    let environments = vec![preprod, environment("prod")];
+    StatusResponse { agent, environments, ..StatusResponse::default() }
 }
 
 #[tokio::test]

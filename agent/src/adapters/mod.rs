@@ -10,4 +10,5 @@ pub mod hooks;
 pub mod http_probe;
 mod lines;
 pub mod process;
+pub mod secret_url;
 pub mod validated_file;

@@ -14,6 +14,7 @@ use crate::{
     engine::{Clock, Driver, Engine, EnvironmentHandle, Place, Setup, Stopped},
     journal::{self, Journal, JournalError},
     logs::{LogHub, Restarts},
+    notify::Outlets,
     ports::LogSource,
     rpc::stream_logs::Logs,
     telemetry::AgentLog,
@@ -25,6 +26,7 @@ pub(super) struct Environments {
     pub(super) drivers: Vec<Driver>,
     pub(super) readers: Readers,
     pub(super) logs: Logs,
+    pub(super) outlets: Outlets,
 }
 
 /// Makes all environments. A journal that stays unreadable until a person helps is no reason to stay
@@ -36,9 +38,9 @@ pub(super) async fn start(config: &Config, log: Arc<AgentLog>) -> Result<Environ
     let builder = Builder::new(config, http, github.clone(), Clock::system());
     let file = journal::file_in(&config.state_dir);
     let journal = or_why(Journal::open(&file), &file)?;
-    let readers = match (&journal, github) {
-        (Ok(journal), Some(github)) => Readers::open(config, journal, github).await?,
-        (Ok(_), None) | (Err(_), _) => Readers::default(),
+    let readers = match &journal {
+        Ok(journal) => Readers::open(config, journal, github).await?,
+        Err(_) => Readers::default(),
     };
     let (mut places, mut drivers) = (Vec::new(), Vec::new());
     let mut applications = BTreeMap::new();
@@ -61,7 +63,8 @@ pub(super) async fn start(config: &Config, log: Arc<AgentLog>) -> Result<Environ
         places.push(place);
     }
     let logs = Logs { agent: unmarked(log), applications };
-    Ok(Environments { engine: Engine::new(places), drivers, readers, logs })
+    let outlets = readers.outlets();
+    Ok(Environments { engine: Engine::new(places), drivers, readers, logs, outlets })
 }
 
 /// Why something cannot be had until a person helps; an error for what may pass by itself.

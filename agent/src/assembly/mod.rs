@@ -108,7 +108,7 @@ impl Agent {
 
         git::register_transports();
         let started = environments::start(&config, log).await?;
-        let Environments { engine, drivers, readers, logs } = started;
+        let Environments { engine, drivers, readers, logs, outlets } = started;
         let (tracker, broken) = (TaskTracker::new(), CancellationToken::new());
         for driver in drivers {
             tracker.spawn(drive(driver, shutdown.clone(), broken.clone()));
@@ -119,7 +119,7 @@ impl Agent {
         tokio::spawn(tls.keep_current());
         tokio::spawn(access.clone().keep_current(config_file));
         tokio::spawn(service::feed_watchdog(shutdown.clone()));
-        let service = Service::new(engine.clone(), access, Arc::new(logs));
+        let service = Service::new(engine.clone(), access, Arc::new(logs), Arc::new(outlets));
         let (health, serving) = serve(listener, service, shutdown.clone()).await?;
         Ok(Self {
             engine,

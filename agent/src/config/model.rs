@@ -34,7 +34,7 @@ pub struct Config {
     pub access: Vec<AccessRule>,
     /// Where verdicts of GitHub Actions come from, and where deployments are shown.
     pub github: Option<GithubConfig>,
-    /// Who is told; no effect in this version.
+    /// Who is told.
     pub notify: Vec<NotifyConfig>,
     /// The places that the agent serves; never empty.
     pub environments: BTreeMap<EnvironmentName, EnvironmentConfig>,
@@ -63,9 +63,6 @@ impl Config {
     #[must_use]
     pub fn not_yet(&self) -> Vec<String> {
         let mut parts = Vec::new();
-        if !self.notify.is_empty() {
-            parts.push("[[notify]] has no effect in this version: nobody is told".to_owned());
-        }
         if self.metrics.is_some() {
             parts.push("`metrics` has no effect in this version: nothing is served".to_owned());
         }
@@ -159,11 +156,26 @@ pub struct NotifyConfig {
     /// The language of the messages.
     #[serde(default)]
     pub locale: Locale,
-    /// What is told, by environment.
+    /// Whether each piece of news is a message of its own.
+    #[serde(default)]
+    pub style: NotifyStyle,
+    /// What is told, by environment; the mission's policy unless said otherwise.
+    #[serde(default = "usual_events")]
     pub events: BTreeMap<EnvironmentSelector, BTreeSet<NotifyEvent>>,
     /// Which of these may mention everybody.
     #[serde(default)]
     pub ping: BTreeMap<EnvironmentSelector, BTreeSet<NotifyEvent>>,
+}
+
+/// All deployments and rollbacks, the failures of CI, and outages; of every environment.
+fn usual_events() -> BTreeMap<EnvironmentSelector, BTreeSet<NotifyEvent>> {
+    let events = [
+        NotifyEvent::Deployments,
+        NotifyEvent::Rollbacks,
+        NotifyEvent::CiFailures,
+        NotifyEvent::Down,
+    ];
+    BTreeMap::from([(EnvironmentSelector::All, BTreeSet::from(events))])
 }
 
 /// How a message travels.
@@ -174,6 +186,17 @@ pub enum NotifyKind {
     Discord,
     /// A signed JSON document.
     Webhook,
+}
+
+/// How much a deployment writes into a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NotifyStyle {
+    /// A message for each piece of news.
+    #[default]
+    Messages,
+    /// One message for each deployment, which is edited; Discord only.
+    Live,
 }
 
 /// The language of messages.

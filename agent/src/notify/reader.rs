@@ -3,6 +3,7 @@
 
 use std::{
     hash::{BuildHasher as _, RandomState},
+    sync::Arc,
     time::Duration,
 };
 
@@ -31,25 +32,26 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const JOURNAL_RETRY: Duration = Duration::from_secs(30);
 
 /// A reader of the journal with its sink.
-pub struct Reader<S> {
+pub struct Reader {
     journal: Journal,
-    sink: S,
+    sink: Arc<dyn Sink>,
     cursor: Cursor,
     /// What of `cursor` is written down.
     saved: Cursor,
     health: watch::Sender<SinkHealth>,
 }
 
-impl<S: Sink> Reader<S> {
+impl Reader {
     /// Takes up the sink's place in the journal. Do this before anything is appended that a new
     /// sink is to tell.
     ///
     /// # Errors
     /// When the journal cannot say where the sink stands.
-    pub async fn open(journal: Journal, sink: S) -> Result<Self, JournalError> {
+    pub async fn open(journal: Journal, sink: impl Sink + 'static) -> Result<Self, JournalError> {
         let cursor = journal.cursor(sink.name()).await?;
-        let health = SinkHealth { name: sink.name(), delivered: 0, state: SinkState::Working };
-        let saved = cursor.clone();
+        let (name, about) = (sink.name().to_owned(), sink.about());
+        let health = SinkHealth { name, about, delivered: 0, state: SinkState::Working };
+        let (sink, saved) = (Arc::new(sink), cursor.clone());
         Ok(Self { journal, sink, cursor, saved, health: watch::Sender::new(health) })
     }
 
@@ -57,6 +59,11 @@ impl<S: Sink> Reader<S> {
     #[must_use]
     pub fn health(&self) -> watch::Receiver<SinkHealth> {
         self.health.subscribe()
+    }
+
+    /// The sink, for whoever wants to try it while it is being told.
+    pub(super) fn sink(&self) -> Arc<dyn Sink> {
+        self.sink.clone()
     }
 
     /// Delivers until the agent stops.
@@ -134,7 +141,7 @@ impl<S: Sink> Reader<S> {
     fn delivered(&self) {
         self.health.send_modify(|health| {
             if health.state != SinkState::Working {
-                tracing::info!(sink = health.name, "the sink works again");
+                tracing::info!(sink = %health.name, "the sink works again");
             }
             health.delivered += 1;
             health.state = SinkState::Working;

@@ -11,7 +11,10 @@ use crate::journal::Record;
 #[async_trait]
 pub trait Sink: Send + Sync {
     /// The name of its place in the journal; never changed, or the place is lost.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
+
+    /// What people know it by besides, such as a file of the configuration; never a secret.
+    fn about(&self) -> String;
 
     /// Whether it may have to tell something of this record. The others do not reach it.
     fn concerns(&self, record: &Record) -> bool;
@@ -22,6 +25,13 @@ pub trait Sink: Send + Sync {
     /// # Errors
     /// When somebody who should know does not, and what to do about that.
     async fn deliver(&self, record: &Record, memo: &mut Option<String>) -> Result<(), Undelivered>;
+
+    /// Asks the other side whether it would take something, without telling people anything. With
+    /// `send`, what is read by programs is told something, marked as a test.
+    ///
+    /// # Errors
+    /// When nothing would be taken, and what to do about that.
+    async fn test(&self, send: bool) -> Result<Tested, Undelivered>;
 }
 
 /// Why a record was not delivered, which decides what the reader does.
@@ -49,11 +59,22 @@ pub enum Undelivered {
     },
 }
 
+/// What a test found out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tested {
+    /// It takes what it is told; what the other side says that it is.
+    Works(String),
+    /// Nothing was tried, and why not.
+    NotTried(&'static str),
+}
+
 /// How a sink fares, for whoever shows it to people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SinkHealth {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
+    /// What people know it by besides.
+    pub about: String,
     /// How many records were delivered since the agent started.
     pub delivered: u64,
     /// Whether it is up to date.

@@ -6,6 +6,7 @@ pub mod errors;
 mod files;
 pub mod limits;
 pub mod listener;
+mod notify_test;
 mod parse;
 pub mod peer;
 mod plan;

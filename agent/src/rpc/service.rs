@@ -11,13 +11,16 @@ use tonic::{Request, Response, Status};
 
 use super::{
     access::{self, Access, Authorized, ReadStatus},
-    convert, errors, parse,
+    convert, errors, notify_test, parse,
     peer::Peer,
     plan,
     progress::{self, ProgressStream, Reading},
     status, stream_logs,
 };
-use crate::engine::{Engine, EnvironmentHandle, Place};
+use crate::{
+    engine::{Engine, EnvironmentHandle, Place},
+    notify::Outlets,
+};
 
 /// How many deployments `history` lists when the caller does not say, and at most.
 const HISTORY: (usize, usize) = (20, 1000);
@@ -28,6 +31,7 @@ pub struct Service {
     engine: Engine,
     access: Arc<Access>,
     logs: Arc<stream_logs::Logs>,
+    outlets: Arc<Outlets>,
 }
 
 type Stream_<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -35,8 +39,13 @@ type Stream_<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 impl Service {
     /// A service of this engine, for whom `access` lets in.
     #[must_use]
-    pub fn new(engine: Engine, access: Arc<Access>, logs: Arc<stream_logs::Logs>) -> Self {
-        Self { engine, access, logs }
+    pub fn new(
+        engine: Engine,
+        access: Arc<Access>,
+        logs: Arc<stream_logs::Logs>,
+        outlets: Arc<Outlets>,
+    ) -> Self {
+        Self { engine, access, logs, outlets }
     }
 
     fn environment(&self, name: &EnvironmentName) -> Result<&EnvironmentHandle, Status> {
@@ -167,8 +176,11 @@ impl AgentService for Service {
                 |place: &&Place| self.access.authorize::<ReadStatus>(&peer, place.name()).is_ok();
             shown = self.engine.places().filter(may_see).collect();
         }
+        // Who sees an environment has to know when its people are not told any more.
+        let troubled = if shown.is_empty() { Vec::new() } else { self.outlets.in_trouble() };
         let environments = join_all(shown.into_iter().map(status::of)).await;
-        Ok(Response::new(v1::StatusResponse { agent: Some(status::agent()), environments }))
+        let sinks = troubled.iter().map(notify_test::health).collect();
+        Ok(Response::new(v1::StatusResponse { agent: Some(status::agent()), environments, sinks }))
     }
 
     async fn history(
@@ -259,6 +271,18 @@ impl AgentService for Service {
         let looking = self.environment(&name)?.look_now(only);
         let deployments = looking.into_iter().map(|number| number.0).collect();
         Ok(Response::new(v1::NudgeResponse { deployments }))
+    }
+
+    async fn notify_test(
+        &self,
+        request: Request<v1::NotifyTestRequest>,
+    ) -> Result<Response<v1::NotifyTestResponse>, Status> {
+        let peer = Peer::of(&request)?;
+        // A sink tells of all environments. A test changes nothing that runs, and says that it is
+        // one, so who may look everywhere may try.
+        self.access.authorize_everywhere::<ReadStatus>(&peer)?;
+        let sinks = notify_test::of(&self.outlets, request.get_ref().send).await;
+        Ok(Response::new(v1::NotifyTestResponse { sinks }))
     }
 
     async fn verdict(

@@ -137,6 +137,7 @@ impl server::AgentService for Service {
         Ok(Response::new(v1::StatusResponse {
             agent: Some(agent),
             environments: environments.collect(),
+            sinks: Vec::new(),
         }))
     }
 
@@ -183,6 +184,10 @@ impl server::AgentService for Service {
     }
 
     async fn nudge(&self, _: Request<v1::NudgeRequest>) -> Told<v1::NudgeResponse> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn notify_test(&self, _: Request<v1::NotifyTestRequest>) -> Told<v1::NotifyTestResponse> {
         Err(Status::unimplemented(""))
     }
 

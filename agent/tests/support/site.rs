@@ -10,7 +10,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{Arc, Mutex, mpsc},
     time::Duration,
 };
 
@@ -45,6 +45,7 @@ pub struct Agent {
     pub process: Child,
     pub address: SocketAddr,
     lines: mpsc::Receiver<String>,
+    said: Arc<Mutex<String>>,
 }
 
 impl Site {
@@ -149,12 +150,15 @@ impl Agent {
         let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(process.stderr.take().unwrap());
         let (told, lines) = mpsc::channel();
+        let said = Arc::<Mutex<String>>::default();
+        let all = said.clone();
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
+                *all.lock().unwrap() += &format!("{line}\n");
                 let _ = told.send(line);
             }
         });
-        Self { process, address: ([127, 0, 0, 1], 0).into(), lines }
+        Self { process, address: ([127, 0, 0, 1], 0).into(), lines, said }
     }
 
     /// Waits until it listens; `false` when it ends before.
@@ -185,6 +189,11 @@ impl Agent {
     /// Waits for a log line that contains `text`.
     pub fn wait_for_line(&self, text: &str) {
         while !self.lines.recv_timeout(PATIENCE).expect("the line never came").contains(text) {}
+    }
+
+    /// Every line of its log so far.
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
     }
 
     /// SIGKILL: nothing is tidied up.

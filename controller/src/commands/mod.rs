@@ -8,6 +8,7 @@ pub(crate) mod history;
 pub(crate) mod hold;
 pub(crate) mod logs;
 pub(crate) mod man;
+pub(crate) mod notify;
 pub(crate) mod rollback;
 pub(crate) mod show;
 pub(crate) mod status;
@@ -36,6 +37,7 @@ pub(crate) async fn run(cli: Cli) -> Exit {
         Command::Hold(arguments) => hold::hold(context, &arguments).await,
         Command::Resume(arguments) => hold::resume(context, &arguments).await,
         Command::Verdict(arguments) => verdict::run(context, &arguments).await,
+        Command::Notify(arguments) => notify::run(context, &arguments).await,
         Command::Certs(arguments) => certs::run(context, &arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man => man::run(),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use ripcord_proto::v1;
 use serde_json::{Value, json};
 
-use super::phase_word;
+use super::{phase_word, sinks};
 use crate::{exit::Exit, failure::Failure};
 
 /// Why a command that has no result of its own could not be done.
@@ -27,6 +27,7 @@ pub(crate) fn status(status: &v1::StatusResponse) -> Value {
         "schema": "ripcord/v1/status",
         "agent": { "version": agent.version, "host": agent.host },
         "environments": environments,
+        "sinks": status.sinks.iter().map(sinks::health).collect::<Vec<_>>(),
     })
 }
 

@@ -9,10 +9,10 @@ use ripcord_proto::v1::{
 
 use crate::certs::Listed;
 
-use super::{duration, json, phase_name, plain, sanitize::sanitize, short};
+use super::{duration, json, phase_name, plain, sanitize::sanitize, short, sinks};
 
 /// Aligns `rows` under `header`. Every cell must be harmless already.
-fn columns(header: &[&str], rows: Vec<Vec<String>>) -> String {
+pub(super) fn columns(header: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
@@ -33,6 +33,7 @@ pub(crate) fn status(status: &StatusResponse) -> String {
     for one in &status.environments {
         lines.extend(remarks(one));
     }
+    lines.extend(status.sinks.iter().map(sinks::remark));
     lines.join("\n")
 }
 
@@ -170,7 +171,7 @@ fn dash() -> String {
 
 #[cfg(test)]
 mod tests {
-    use ripcord_proto::v1::{HealthInfo, HoldInfo, Phase};
+    use ripcord_proto::v1::{HealthInfo, HoldInfo, Phase, SinkHealth, SinkState};
 
     use super::*;
 
@@ -203,13 +204,23 @@ mod tests {
             health: Some(HealthInfo { ok: false, status: 502, detail: "status 502".into() }),
             ..EnvironmentStatus::default()
         };
-        let response = StatusResponse { agent: None, environments: vec![preprod, prod] };
+        let mut sink = SinkHealth {
+            name: "discord.2f1d".into(),
+            about: "/etc/ripcord/discord-webhook".into(),
+            since: Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 0 }),
+            reason: "Discord answers 404: make a webhook".into(),
+            ..SinkHealth::default()
+        };
+        sink.set_state(SinkState::Stopped);
+        let environments = vec![preprod, prod];
+        let response = StatusResponse { environments, sinks: vec![sink], agent: None };
         insta::assert_snapshot!(status(&response), @r"
         ENV      LIVE              VALIDATED     PHASE          HEALTH    HOLD  FILES               URL
         preprod  bbbbbbb #143      aaaaaaa #141  watching #143  ok        -     exact, 3 untracked  https://preprod.example/
         prod     ccccccc (before)  -             idle           DOWN 502  held  -
         prod: unhealthy: status 502
         prod: on hold: freeze by spiffe://x/operator/ann
+        discord (/etc/ripcord/discord-webhook): stopped, nobody is told there since 2023-11-14T22:13:20Z: Discord answers 404: make a webhook
         ");
     }
 

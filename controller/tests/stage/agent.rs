@@ -48,6 +48,7 @@ pub enum Call {
     Verdict(v1::VerdictRequest),
     Hold(v1::HoldRequest),
     Nudge(v1::NudgeRequest),
+    NotifyTest(v1::NotifyTestRequest),
 }
 
 #[derive(Default)]
@@ -56,6 +57,7 @@ struct Script {
     calls: Mutex<Vec<Call>>,
     status: Mutex<v1::StatusResponse>,
     history: Mutex<v1::HistoryResponse>,
+    notify_test: Mutex<v1::NotifyTestResponse>,
 }
 
 /// The agent. It listens until it is dropped.
@@ -94,6 +96,10 @@ impl Agent {
 
     pub fn set_status(&self, status: v1::StatusResponse) {
         *self.script.status.lock().unwrap() = status;
+    }
+
+    pub fn set_notify_test(&self, tested: v1::NotifyTestResponse) {
+        *self.script.notify_test.lock().unwrap() = tested;
     }
 
     pub fn set_history(&self, history: v1::HistoryResponse) {
@@ -295,6 +301,14 @@ impl AgentService for Script {
         let deployments = if request.deployment == 0 { vec![142] } else { Vec::new() };
         self.calls.lock().unwrap().push(Call::Nudge(request));
         Ok(Response::new(v1::NudgeResponse { deployments }))
+    }
+
+    async fn notify_test(
+        &self,
+        request: Request<v1::NotifyTestRequest>,
+    ) -> Result<Response<v1::NotifyTestResponse>, Status> {
+        self.calls.lock().unwrap().push(Call::NotifyTest(request.into_inner()));
+        Ok(Response::new(self.notify_test.lock().unwrap().clone()))
     }
 
     async fn verdict(

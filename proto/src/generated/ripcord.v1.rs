@@ -493,6 +493,116 @@ impl OutputStream {
         }
     }
 }
+/// Somewhere outside that the agent tells what happens.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SinkHealth {
+    /// Such as `discord.2f1d…`; stays the same.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What people know it by, such as the file of its address; never a secret.
+    #[prost(string, tag = "2")]
+    pub about: ::prost::alloc::string::String,
+    #[prost(enumeration = "SinkState", tag = "3")]
+    pub state: i32,
+    /// When the first thing happened that is not told. Unset: it is working.
+    #[prost(message, optional, tag = "4")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    /// What failed, and what to do. Empty: it is working.
+    #[prost(string, tag = "5")]
+    pub reason: ::prost::alloc::string::String,
+    /// How many events it is done with since the agent started.
+    #[prost(uint64, tag = "6")]
+    pub delivered: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NotifyTestRequest {
+    /// Also send what is read by programs a test event.
+    #[prost(bool, tag = "1")]
+    pub send: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NotifyTestResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub sinks: ::prost::alloc::vec::Vec<SinkTest>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SinkTest {
+    #[prost(message, optional, tag = "1")]
+    pub health: ::core::option::Option<SinkHealth>,
+    #[prost(enumeration = "SinkTestOutcome", tag = "2")]
+    pub outcome: i32,
+    /// What the other side says that it is, or what failed and what to do, or why nothing was tried.
+    #[prost(string, tag = "3")]
+    pub detail: ::prost::alloc::string::String,
+}
+/// Whether a sink is up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SinkState {
+    Unspecified = 0,
+    /// As far as anybody knows, everything is told.
+    Working = 1,
+    /// What happened since then is not told yet; it is tried again.
+    Waiting = 2,
+    /// What happened since then is not told; a person has to do something.
+    Stopped = 3,
+}
+impl SinkState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SINK_STATE_UNSPECIFIED",
+            Self::Working => "SINK_STATE_WORKING",
+            Self::Waiting => "SINK_STATE_WAITING",
+            Self::Stopped => "SINK_STATE_STOPPED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SINK_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "SINK_STATE_WORKING" => Some(Self::Working),
+            "SINK_STATE_WAITING" => Some(Self::Waiting),
+            "SINK_STATE_STOPPED" => Some(Self::Stopped),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SinkTestOutcome {
+    Unspecified = 0,
+    Works = 1,
+    Fails = 2,
+    NotTried = 3,
+}
+impl SinkTestOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SINK_TEST_OUTCOME_UNSPECIFIED",
+            Self::Works => "SINK_TEST_OUTCOME_WORKS",
+            Self::Fails => "SINK_TEST_OUTCOME_FAILS",
+            Self::NotTried => "SINK_TEST_OUTCOME_NOT_TRIED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SINK_TEST_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "SINK_TEST_OUTCOME_WORKS" => Some(Self::Works),
+            "SINK_TEST_OUTCOME_FAILS" => Some(Self::Fails),
+            "SINK_TEST_OUTCOME_NOT_TRIED" => Some(Self::NotTried),
+            _ => None,
+        }
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StatusRequest {
     /// Empty: all that the caller may see.
@@ -505,6 +615,9 @@ pub struct StatusResponse {
     pub agent: ::core::option::Option<AgentInfo>,
     #[prost(message, repeated, tag = "2")]
     pub environments: ::prost::alloc::vec::Vec<EnvironmentStatus>,
+    /// Those that are not up to date: what happened is not told there.
+    #[prost(message, repeated, tag = "4")]
+    pub sinks: ::prost::alloc::vec::Vec<SinkHealth>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AgentInfo {
@@ -1072,6 +1185,31 @@ pub mod agent_service_client {
                 .insert(GrpcMethod::new("ripcord.v1.AgentService", "Nudge"));
             self.inner.unary(req, path, codec).await
         }
+        /// NotifyTest tries each sink without telling people anything.
+        pub async fn notify_test(
+            &mut self,
+            request: impl tonic::IntoRequest<super::NotifyTestRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::NotifyTestResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ripcord.v1.AgentService/NotifyTest",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ripcord.v1.AgentService", "NotifyTest"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1162,6 +1300,14 @@ pub mod agent_service_server {
             &self,
             request: tonic::Request<super::NudgeRequest>,
         ) -> std::result::Result<tonic::Response<super::NudgeResponse>, tonic::Status>;
+        /// NotifyTest tries each sink without telling people anything.
+        async fn notify_test(
+            &self,
+            request: tonic::Request<super::NotifyTestRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::NotifyTestResponse>,
+            tonic::Status,
+        >;
     }
     /// AgentService commands the environments of one agent.
     ///
@@ -1680,6 +1826,51 @@ pub mod agent_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = NudgeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ripcord.v1.AgentService/NotifyTest" => {
+                    #[allow(non_camel_case_types)]
+                    struct NotifyTestSvc<T: AgentService>(pub Arc<T>);
+                    impl<
+                        T: AgentService,
+                    > tonic::server::UnaryService<super::NotifyTestRequest>
+                    for NotifyTestSvc<T> {
+                        type Response = super::NotifyTestResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::NotifyTestRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AgentService>::notify_test(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = NotifyTestSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

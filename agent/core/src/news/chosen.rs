@@ -70,6 +70,45 @@ pub(super) fn story(
     }
 }
 
+/// Whether [`story`] has nothing to tell of `event`, whatever else is so: most facts are details.
+pub(super) fn is_detail(event: &Event) -> bool {
+    match event {
+        Event::PhaseEntered { phase } => {
+            !matches!(phase, Phase::Gating | Phase::Resetting | Phase::Watching)
+        }
+        Event::StepFailed { .. }
+        | Event::Condemned { .. }
+        | Event::UndoneBy { .. }
+        | Event::Validated
+        | Event::Quarantined { .. }
+        | Event::QuarantineLifted { .. }
+        | Event::Prepared { .. }
+        | Event::WentLive { .. }
+        | Event::BaselineFound { .. }
+        | Event::ValidatedImported { .. }
+        | Event::TreeReset(_)
+        | Event::Restarted { .. }
+        | Event::ListeningEnded
+        | Event::ProbeFailed { .. }
+        | Event::Remarked { .. }
+        | Event::Output { .. } => true,
+        Event::Admitted { .. }
+        | Event::Refused { .. }
+        | Event::VerdictReceived { .. }
+        | Event::StillPending { .. }
+        | Event::Superseded { .. }
+        | Event::Retargeted { .. }
+        | Event::Ended { .. }
+        | Event::StillStranded { .. }
+        | Event::WentDown { .. }
+        | Event::CameBack { .. }
+        | Event::CertificateExpires { .. }
+        | Event::Held { .. }
+        | Event::Resumed { .. }
+        | Event::Recovered { .. } => false,
+    }
+}
+
 /// A rollback that the agent orders takes less than a minute, and its end tells everything.
 fn rollback_started(deployment: &Deployment) -> Option<Story> {
     is_by_a_person(deployment).then(|| Story::RollbackStarted {

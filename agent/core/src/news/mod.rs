@@ -17,7 +17,7 @@ pub use self::text::{Line, Text};
 use self::story::Story;
 use crate::{
     environment::Environment,
-    event::Entry,
+    event::{Entry, Event},
     ids::{DeploymentNumber, EnvironmentName, Timestamp},
     lifecycle::{Deployment, Kind},
     notice::Severity,
@@ -107,6 +107,12 @@ struct Site {
     promotes: Option<String>,
 }
 
+/// Whether there may be news in `event`; for whoever would have to look up the rest in vain.
+#[must_use]
+pub fn may_be_news(event: &Event) -> bool {
+    !chosen::is_detail(event)
+}
+
 /// What people are to be told of `entry`, if anything. `deployment` is the one that the entry
 /// speaks of, as it is now: a reader that is late knows what became of it.
 #[must_use]
@@ -116,6 +122,9 @@ pub fn news(
     place: &Place<'_>,
     context: &Context<'_>,
 ) -> Option<News> {
+    if !may_be_news(&entry.event) {
+        return None;
+    }
     let story = chosen::story(&entry.event, deployment, context)?;
     let site = Site {
         name: place.name.clone(),

@@ -19,6 +19,14 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// # Errors
 /// When `extra_ca` cannot be read or holds no certificate.
 pub fn build(extra_ca: Option<&Path>) -> Result<reqwest::Client, Failure> {
+    builder(extra_ca)?.build().map_err(|error| internal(&error))
+}
+
+/// A client as [`build`] makes it, for whoever wants to add something.
+///
+/// # Errors
+/// As [`build`].
+pub fn builder(extra_ca: Option<&Path>) -> Result<reqwest::ClientBuilder, Failure> {
     let mut roots = system_roots();
     if let Some(file) = extra_ca {
         add_file(&mut roots, file)?;
@@ -29,13 +37,11 @@ pub fn build(extra_ca: Option<&Path>) -> Result<reqwest::Client, Failure> {
         .map_err(|error| internal(&error))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    reqwest::Client::builder()
+    Ok(reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT)
-        .user_agent(concat!("ripcord/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| internal(&error))
+        .user_agent(concat!("ripcord/", env!("CARGO_PKG_VERSION"))))
 }
 
 fn internal(error: &dyn std::error::Error) -> Failure {

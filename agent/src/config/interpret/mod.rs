@@ -1,13 +1,13 @@
 //! From what is written to what is meant: defaults, and the checks that need more than one key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ripcord_core::EnvironmentName;
 
 use super::{
     document::Faults,
     environment::EnvironmentConfig,
-    model::Config,
+    model::{Config, NotifyConfig, NotifyKind, NotifyStyle},
     raw::{RawConfig, RawEnvironment},
     value::EnvironmentSelector,
 };
@@ -24,6 +24,7 @@ pub(super) fn config(raw: RawConfig, faults: &mut Faults<'_>) -> Option<Config> 
         faults.add(&[], "no environment is configured: add a table [environments.NAME]");
     }
     check_selectors(&raw, faults);
+    check_notify(&raw.notify, faults);
     check_promotions(&raw.environments, faults);
     let has_github = raw.github.is_some();
     let environments = raw.environments.into_iter().filter_map(|(name, raw)| {
@@ -81,6 +82,35 @@ fn check_selectors(raw: &RawConfig, faults: &mut Faults<'_>) {
             let message = format!("[[{table}]] names the unknown environment `{name}`; {known}");
             faults.add(&[table], message);
         }
+    }
+}
+
+/// A signature is what makes a webhook's events more than anybody's words.
+fn check_notify(sinks: &[NotifyConfig], faults: &mut Faults<'_>) {
+    for sink in sinks {
+        let wrong = match sink.kind {
+            NotifyKind::Webhook if sink.secret_file.is_none() => {
+                "a [[notify]] of kind \"webhook\" needs `secret_file`: what signs its events"
+            }
+            NotifyKind::Webhook if !sink.ping.is_empty() => {
+                "`ping` of [[notify]] mentions people, whom only Discord has; remove it"
+            }
+            NotifyKind::Webhook if sink.style == NotifyStyle::Live => {
+                "`style = \"live\"` of [[notify]] edits messages, which only Discord has"
+            }
+            NotifyKind::Discord if sink.secret_file.is_some() => {
+                "`secret_file` of [[notify]] signs a webhook's events; Discord takes no signature"
+            }
+            NotifyKind::Discord | NotifyKind::Webhook => continue,
+        };
+        faults.add(&["notify"], wrong);
+    }
+    let files = sinks.iter().map(|sink| sink.url_file.path());
+    let distinct: BTreeSet<_> = files.collect();
+    if distinct.len() < sinks.len() {
+        let message = "two [[notify]] share one `url_file`: put what both tell into one, or give \
+                       each a file of its own";
+        faults.add(&["notify"], message);
     }
 }
 

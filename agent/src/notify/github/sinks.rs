@@ -21,7 +21,7 @@ use crate::{
     adapters::github::Github,
     causes::with_causes,
     journal::{Journal, JournalError, Record},
-    notify::{Sink, Undelivered},
+    notify::{Sink, Tested, Undelivered},
 };
 
 /// What both sinks have to know.
@@ -95,10 +95,17 @@ fn unread(error: JournalError) -> Undelivered {
 /// Shows each deployed commit's status `ripcord/<environment>`.
 pub struct CommitStatuses(pub Site);
 
+/// What is shown on GitHub cannot be tried without showing something.
+const NOT_TRIED: Tested = Tested::NotTried("nothing is asked: its state is its last delivery's");
+
 #[async_trait]
 impl Sink for CommitStatuses {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "github.commit_status"
+    }
+
+    fn about(&self) -> String {
+        self.0.repository.clone()
     }
 
     fn concerns(&self, record: &Record) -> bool {
@@ -122,6 +129,10 @@ impl Sink for CommitStatuses {
             *memo = memo::write(&said);
         }
         Ok(())
+    }
+
+    async fn test(&self, _send: bool) -> Result<Tested, Undelivered> {
+        Ok(NOT_TRIED)
     }
 }
 
@@ -164,8 +175,12 @@ struct Created {
 
 #[async_trait]
 impl Sink for Deployments {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "github.deployments"
+    }
+
+    fn about(&self) -> String {
+        self.0.repository.clone()
     }
 
     fn concerns(&self, record: &Record) -> bool {
@@ -181,6 +196,10 @@ impl Sink for Deployments {
         // Also after a failure: what GitHub has made already is not made again.
         *memo = memo::write(&telling.kept);
         told
+    }
+
+    async fn test(&self, _send: bool) -> Result<Tested, Undelivered> {
+        Ok(NOT_TRIED)
     }
 }
 
