@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
 use crate::commands::{
-    certs, completions, deploy, help, history, hold, logs, rollback, show, status, verdict, watch,
+    certs, completions, deploy, help, history, hold, logs, rollback, show, stats, status, verdict,
+    watch,
 };
 
 const AFTER_HELP: &str = "\
@@ -105,6 +106,7 @@ pub(crate) enum Command {
     Status(status::Arguments),
     Watch(watch::Arguments),
     History(history::Arguments),
+    Stats(stats::Arguments),
     Show(show::Arguments),
     Logs(logs::Arguments),
     Hold(hold::HoldArguments),
@@ -126,6 +128,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::Watch(_) => "watch",
             Self::History(_) => "history",
+            Self::Stats(_) => "stats",
             Self::Show(_) => "show",
             Self::Logs(_) => "logs",
             Self::Hold(_) => "hold",

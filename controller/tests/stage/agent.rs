@@ -48,6 +48,7 @@ pub enum Call {
     Verdict(v1::VerdictRequest),
     Hold(v1::HoldRequest),
     Nudge(v1::NudgeRequest),
+    Stats(v1::StatsRequest),
 }
 
 #[derive(Default)]
@@ -56,6 +57,7 @@ struct Script {
     calls: Mutex<Vec<Call>>,
     status: Mutex<v1::StatusResponse>,
     history: Mutex<v1::HistoryResponse>,
+    stats: Mutex<v1::StatsResponse>,
 }
 
 /// The agent. It listens until it is dropped.
@@ -98,6 +100,10 @@ impl Agent {
 
     pub fn set_history(&self, history: v1::HistoryResponse) {
         *self.script.history.lock().unwrap() = history;
+    }
+
+    pub fn set_stats(&self, stats: v1::StatsResponse) {
+        *self.script.stats.lock().unwrap() = stats;
     }
 }
 
@@ -252,6 +258,14 @@ impl AgentService for Script {
         _request: Request<v1::HistoryRequest>,
     ) -> Result<Response<v1::HistoryResponse>, Status> {
         Ok(Response::new(self.history.lock().unwrap().clone()))
+    }
+
+    async fn stats(
+        &self,
+        request: Request<v1::StatsRequest>,
+    ) -> Result<Response<v1::StatsResponse>, Status> {
+        self.calls.lock().unwrap().push(Call::Stats(request.into_inner()));
+        Ok(Response::new(self.stats.lock().unwrap().clone()))
     }
 
     async fn stream_logs(
