@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
     config::{Config, EnvironmentConfig},
     journal::{Journal, JournalError},
     notify::{
-        Reader,
+        Reader, SinkHealth,
         github::{CommitStatuses, Deployments, Place, Site},
     },
 };
@@ -48,6 +49,12 @@ impl Readers {
                 None => None,
             },
         })
+    }
+
+    /// How they fare.
+    pub(super) fn health(&self) -> Vec<watch::Receiver<SinkHealth>> {
+        let statuses = self.statuses.iter().map(Reader::health);
+        statuses.chain(self.deployments.iter().map(Reader::health)).collect()
     }
 
     /// Starts them; they end with `shutdown`.

@@ -24,7 +24,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Journal, logs, saved changes, check-outs of the command verifier.
     pub state_dir: PathBuf,
-    /// Where Prometheus may ask; no effect in this version.
+    /// Where Prometheus may ask: an address of this machine that no other can reach.
     pub metrics: Option<SocketAddr>,
     /// PEM file of authorities that are trusted besides the system's, for git and HTTP.
     pub extra_ca: Option<PathBuf>,
@@ -65,9 +65,6 @@ impl Config {
         let mut parts = Vec::new();
         if !self.notify.is_empty() {
             parts.push("[[notify]] has no effect in this version: nobody is told".to_owned());
-        }
-        if self.metrics.is_some() {
-            parts.push("`metrics` has no effect in this version: nothing is served".to_owned());
         }
         let monitored = self.environments.values().filter(|e| e.health.monitor.is_some());
         parts.extend(monitored.map(|environment| {

@@ -39,34 +39,47 @@ impl Figures {
         window: Window,
         monitored: bool,
     ) -> Result<Statistics, JournalError> {
+        self.read(move |snapshot| {
+            let reader = Reader { snapshot, environment: &environment, window };
+            let first = if monitored { reader.first("went_live")? } else { None };
+            let mut tally = Tally::new(window, first);
+            reader.what_was_so_before(&mut tally)?;
+            reader.what_happened(&mut tally)?;
+            reader.deployments(&mut tally)?;
+            Ok(tally.finish())
+        })
+        .await
+    }
+
+    pub(super) async fn last(
+        &self,
+        environment: EnvironmentName,
+        event: &'static str,
+    ) -> Result<Option<Timestamp>, JournalError> {
+        self.read(move |snapshot| {
+            let window = Window { from: Timestamp(i64::MAX), to: Timestamp(i64::MAX) };
+            let reader = Reader { snapshot, environment: &environment, window };
+            Ok(reader.newest_before(event)?.map(|found| found.at))
+        })
+        .await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(Transaction<'_>) -> Result<T, JournalError> + Send + 'static,
+    ) -> Result<T, JournalError> {
         let file = self.file.clone();
         let turn = self.turns.clone().acquire_owned().await.map_err(|_| JournalError::Closed)?;
         let reading = tokio::task::spawn_blocking(move || {
             // The turn lasts as long as the reading, also when nobody waits for the answer any more.
             let _turn = turn;
-            read(&file, &environment, window, monitored)
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let opening = |source| JournalError::of("opened", source);
+            let mut connection = Connection::open_with_flags(&*file, flags).map_err(opening)?;
+            question(connection.transaction().map_err(opening)?)
         });
         reading.await.map_err(|_| JournalError::Closed)?
     }
-}
-
-fn read(
-    file: &Path,
-    environment: &EnvironmentName,
-    window: Window,
-    monitored: bool,
-) -> Result<Statistics, JournalError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let opening = |source| JournalError::of("opened", source);
-    let mut connection = Connection::open_with_flags(file, flags).map_err(opening)?;
-    let snapshot = connection.transaction().map_err(opening)?;
-    let reader = Reader { snapshot, environment, window };
-    let first = if monitored { reader.first("went_live")? } else { None };
-    let mut tally = Tally::new(window, first);
-    reader.what_was_so_before(&mut tally)?;
-    reader.what_happened(&mut tally)?;
-    reader.deployments(&mut tally)?;
-    Ok(tally.finish())
 }
 
 struct Reader<'a> {

@@ -286,6 +286,18 @@ impl Journal {
         self.figures.within(environment.clone(), window, monitored).await
     }
 
+    /// When an event that figures are made of ([`ripcord_core::stats::Tally::EVENTS`]) happened last.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn last(
+        &self,
+        environment: &EnvironmentName,
+        event: &'static str,
+    ) -> Result<Option<Timestamp>, JournalError> {
+        self.figures.last(environment.clone(), event).await
+    }
+
     /// What happened after `after` in all environments, oldest first, at most `limit` records.
     ///
     /// # Errors

@@ -18,7 +18,13 @@ impl Exposure {
     /// None so far.
     #[must_use]
     pub fn within(window: Window) -> Self {
-        Self { window, running: None, before_ms: 0 }
+        Self::begun(window, None)
+    }
+
+    /// None so far; this deployment's commit runs without a good verdict since then.
+    #[must_use]
+    pub fn begun(window: Window, running: Option<(DeploymentNumber, Timestamp)>) -> Self {
+        Self { window, running, before_ms: 0 }
     }
 
     /// Takes note of a fact.

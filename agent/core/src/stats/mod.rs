@@ -17,11 +17,11 @@ use crate::{
     lifecycle::{Outcome, Phase},
 };
 
-pub use exposure::Exposure;
-pub use outages::Uptime;
-pub use phases::phase_durations;
-pub use spread::Spread;
-pub use tally::Tally;
+pub use self::exposure::Exposure;
+pub use self::outages::Uptime;
+pub use self::phases::phase_durations;
+pub use self::spread::Spread;
+pub use self::tally::Tally;
 
 /// A stretch of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
