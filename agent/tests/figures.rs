@@ -146,6 +146,57 @@ async fn settled(address: SocketAddr) -> Exposition {
 }
 
 #[tokio::test]
+async fn after_a_restart_a_scrape_knows_how_things_stood() {
+    let site = Site::new().await;
+    let (agent, address) = scraped(&site, &site.lab());
+    a_good_and_a_bad_one(&site, &mut site.client(&agent)).await;
+    let before = settled(address).await;
+    agent.kill();
+    let (agent, address) = scraped(&site, &site.lab());
+    let after = Exposition::parse(&scrape(address).await);
+    let gauges =
+        ["live_timestamp_seconds", "validated_timestamp_seconds", "up", "held", "stranded"];
+    for gauge in gauges.map(|name| format!("ripcord_{name}")) {
+        let lab = |page: &Exposition| page.value(&gauge, &[("environment", "lab")]);
+        assert!(lab(&before).is_some() && lab(&before) == lab(&after), "{gauge}");
+    }
+    let unvalidated = "ripcord_unvalidated_live_seconds_total";
+    assert_eq!(after.value(unvalidated, &[("environment", "lab")]), Some(0.0));
+    site.client(&agent)
+        .hold(v1::HoldRequest { environment: "lab".to_owned(), reason: "freeze".to_owned() })
+        .await
+        .unwrap();
+    let held = Exposition::parse(&scrape(address).await);
+    assert_eq!(held.value("ripcord_held", &[("environment", "lab")]), Some(1.0));
+}
+
+#[tokio::test]
+async fn an_environment_whose_journal_cannot_be_used_is_told_as_not_served() {
+    let site = Site::new().await;
+    fs::create_dir_all(site.state_dir()).unwrap();
+    fs::write(site.state_dir().join("journal.sqlite"), "this is no journal".repeat(1000)).unwrap();
+    let (_agent, address) = scraped(&site, &site.lab());
+    let page = Exposition::parse(&scrape(address).await);
+    assert_eq!(page.value("ripcord_environment_served", &[("environment", "lab")]), Some(0.0));
+    assert_eq!(page.faults(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_costs_the_metrics_and_not_the_agent() {
+    let site = Site::new().await;
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let file = site.write_config(&site.lab());
+    let config = fs::read_to_string(&file).unwrap();
+    let address = taken.local_addr().unwrap();
+    fs::write(&file, format!("metrics = \"{address}\"\n{config}")).unwrap();
+    let agent = Agent::start(&file);
+    assert_eq!(agent.metrics, None);
+    let good = site.git.pushed("good");
+    let told = deploy(&mut site.client(&agent), request("lab", &good)).await;
+    assert_eq!(told.outcome(), Outcome::Validated);
+}
+
+#[tokio::test]
 async fn a_scrape_follows_the_rules_of_the_field_and_names_no_commit_and_nobody() {
     let site = Site::new().await;
     let (agent, address) = scraped(&site, &site.lab());

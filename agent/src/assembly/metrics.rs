@@ -31,7 +31,7 @@ impl Scraped {
         let door = match Door::open(address).await {
             Ok(door) => door,
             Err(error) => {
-                tracing::error!(%address, %error, "metrics are not served: choose another address");
+                tracing::error!(metrics = %address, %error, "metrics are not served: choose another address");
                 return Ok(None);
             }
         };
