@@ -11,6 +11,7 @@ pub mod config;
 pub mod engine;
 pub mod journal;
 pub mod logs;
+pub mod metrics;
 pub mod notify;
 pub mod ports;
 pub mod rpc;

@@ -1,8 +1,9 @@
-//! The agent's own log: for people on a terminal, as JSON in a service, and kept in memory for
-//! `ripcord logs --agent`.
+//! The agent's own log: for people on a terminal, as fields in systemd's journal, as JSON lines
+//! elsewhere, and kept in memory for `ripcord logs --agent`.
 
 use std::{
     collections::VecDeque,
+    env,
     io::{self, IsTerminal as _, Write},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -11,6 +12,7 @@ use futures_util::{StreamExt as _, stream::BoxStream};
 use ripcord_core::Failure;
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
+use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::{
     EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
@@ -43,14 +45,58 @@ pub fn start() -> Arc<AgentLog> {
         .without_time()
         .with_writer(move || LineWriter { log: lines.clone(), buffer: Vec::new() })
         .with_filter(filter());
-    let on_terminal = io::stderr().is_terminal();
     let shown = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
-    let shown = match on_terminal {
-        true => shown.boxed(),
-        false => shown.json().flatten_event(true).boxed(),
+    let shown = match Destination::of_stderr() {
+        Destination::Terminal => shown.boxed(),
+        Destination::Journal(journal) => journal.boxed(),
+        Destination::Lines => shown.json().flatten_event(true).boxed(),
     };
     tracing_subscriber::registry().with(kept).with(shown.with_filter(filter())).init();
     log
+}
+
+/// Who reads standard error.
+enum Destination {
+    /// People, as it is written.
+    Terminal,
+    /// systemd's journal, which keeps fields: `journalctl RIPCORD_ENVIRONMENT=preprod`.
+    Journal(tracing_journald::Layer),
+    /// A program, or a file.
+    Lines,
+}
+
+impl Destination {
+    fn of_stderr() -> Self {
+        if io::stderr().is_terminal() {
+            return Self::Terminal;
+        }
+        let stream = env::var("JOURNAL_STREAM").unwrap_or_default();
+        let stderr = rustix::fs::fstat(io::stderr());
+        if stderr.is_ok_and(|stderr| is_journal(&stream, stderr.st_dev, stderr.st_ino))
+            && let Ok(journal) = tracing_journald::layer()
+        {
+            return Self::Journal(as_people_expect(journal));
+        }
+        Self::Lines
+    }
+}
+
+/// Whether the file of this device and inode is what systemd says leads to its journal. A program
+/// that was started with another standard error inherits the variable all the same.
+fn is_journal(journal_stream: &str, device: u64, inode: u64) -> bool {
+    journal_stream == format!("{device}:{inode}")
+}
+
+fn as_people_expect(journal: tracing_journald::Layer) -> tracing_journald::Layer {
+    let priorities = PriorityMappings {
+        info: Priority::Informational,
+        debug: Priority::Debug,
+        ..PriorityMappings::new()
+    };
+    journal
+        .with_syslog_identifier("ripcord-agent".to_owned())
+        .with_field_prefix(Some("RIPCORD".to_owned()))
+        .with_priority_mappings(priorities)
 }
 
 /// One event's text on its way into the log.
@@ -119,5 +165,18 @@ impl LogSource for AgentLog {
         let new = BroadcastStream::new(new)
             .filter_map(async |record: Result<_, BroadcastStreamRecvError>| record.ok().map(Ok));
         backlog.chain(new).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_systemd_names_is_the_journal() {
+        assert!(is_journal("8:4242", 8, 4242));
+        for other in ["", "8:4243", "9:4242", "8:42420", "8", "8:4242 "] {
+            assert!(!is_journal(other, 8, 4242), "{other}");
+        }
     }
 }

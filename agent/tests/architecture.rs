@@ -33,6 +33,11 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         "who tells the outside reads the journal, and nothing waits for it",
     ),
     (
+        "agent/src/metrics",
+        &["crate::adapters", "crate::rpc", "crate::ports", "ripcord_proto", "rusqlite"],
+        "metrics read the journal and the engine's state, and nothing waits for them",
+    ),
+    (
         "agent/src/rpc",
         &["crate::adapters", "git2", "bollard", "rusqlite"],
         "a handler asks the engine's handle; work that outlives a call belongs to the engine",

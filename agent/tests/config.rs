@@ -242,6 +242,24 @@ fn a_missing_file_is_told_with_its_name() {
 }
 
 #[test]
+fn metrics_are_not_served_to_other_machines() {
+    let listen = "listen = \"127.0.0.1:0\"";
+    for address in ["0.0.0.0:9464", "192.0.2.7:9464", "[::]:9464"] {
+        let message = refused_with(listen, &format!("{listen}\nmetrics = \"{address}\""));
+        let advice = "can be reached from other machines";
+        assert!(
+            message.starts_with("agent.toml:3: metrics:") && message.contains(advice),
+            "{message}"
+        );
+        assert!(message.ends_with("write it as \"127.0.0.1:9464\""), "{message}");
+    }
+    for address in ["127.0.0.1:9464", "[::1]:9464"] {
+        let text = SMALL.replace(listen, &format!("{listen}\nmetrics = \"{address}\""));
+        assert_eq!(parse(&text).unwrap().metrics.unwrap().to_string(), address);
+    }
+}
+
+#[test]
 fn an_address_never_carries_a_password() {
     let message = refused("[environments.lab.health]\nurl = \"http://me:hunter2@x/\"");
     assert!(!message.contains("hunter2"), "{message}");

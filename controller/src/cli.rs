@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
 use crate::commands::{
-    certs, completions, deploy, help, history, hold, logs, notify, rollback, show, status, verdict,
-    watch,
+    certs, completions, deploy, help, history, hold, logs, notify, rollback, show, stats, status,
+    verdict, watch,
 };
 
 const AFTER_HELP: &str = "\
@@ -106,6 +106,7 @@ pub(crate) enum Command {
     Status(status::Arguments),
     Watch(watch::Arguments),
     History(history::Arguments),
+    Stats(stats::Arguments),
     Show(show::Arguments),
     Logs(logs::Arguments),
     Hold(hold::HoldArguments),
@@ -128,6 +129,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::Watch(_) => "watch",
             Self::History(_) => "history",
+            Self::Stats(_) => "stats",
             Self::Show(_) => "show",
             Self::Logs(_) => "logs",
             Self::Hold(_) => "hold",

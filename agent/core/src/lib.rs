@@ -20,6 +20,7 @@ pub mod notice;
 pub mod policy;
 pub mod request;
 mod rollback;
+pub mod stats;
 mod transition;
 pub mod verdict;
 mod watch_clock;

@@ -302,6 +302,7 @@ fn about(config: &EnvironmentConfig, absent: Option<String>) -> About {
         unavailable: config.unavailable().or_else(|| absent.clone()),
         absent,
         confirm: config.confirm.clone(),
+        monitored: config.health.monitor.is_some(),
         steps: steps(config),
     }
 }

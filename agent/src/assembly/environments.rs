@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use ripcord_core::{CommitSha, Environment};
 use tokio::sync::watch;
 
-use super::{StartError, environment::Builder, github, sinks::Readers};
+use super::{StartError, environment::Builder, github, metrics::Scraped, sinks::Readers};
 use crate::{
     adapters::{git, validated_file},
     causes::with_causes,
@@ -27,6 +27,7 @@ pub(super) struct Environments {
     pub(super) readers: Readers,
     pub(super) logs: Logs,
     pub(super) outlets: Outlets,
+    pub(super) scraped: Option<Scraped>,
 }
 
 /// Makes all environments. A journal that stays unreadable until a person helps is no reason to stay
@@ -35,7 +36,8 @@ pub(super) async fn start(config: &Config, log: Arc<AgentLog>) -> Result<Environ
     let http = git::http_client::build(config.extra_ca.as_deref())
         .map_err(|failure| StartError::Other(failure.message))?;
     let github = config.github.as_ref().map(|config| github::client(config, http.clone()));
-    let builder = Builder::new(config, http, github.clone(), Clock::system());
+    let clock = Clock::system();
+    let builder = Builder::new(config, http, github.clone(), clock);
     let file = journal::file_in(&config.state_dir);
     let journal = or_why(Journal::open(&file), &file)?;
     let readers = match &journal {
@@ -64,7 +66,15 @@ pub(super) async fn start(config: &Config, log: Arc<AgentLog>) -> Result<Environ
     }
     let logs = Logs { agent: unmarked(log), applications };
     let outlets = readers.outlets();
-    Ok(Environments { engine: Engine::new(places), drivers, readers, logs, outlets })
+    let engine = Engine::new(places);
+    let scraped = match config.metrics {
+        Some(address) => {
+            let (journal, sinks) = (journal.as_ref().ok(), readers.health());
+            Scraped::open(address, journal, &engine, sinks, clock).await?
+        }
+        None => None,
+    };
+    Ok(Environments { engine, drivers, readers, logs, outlets, scraped })
 }
 
 /// Why something cannot be had until a person helps; an error for what may pass by itself.

@@ -4,6 +4,7 @@ mod check;
 mod environment;
 mod environments;
 mod github;
+mod metrics;
 mod sinks;
 mod state_dir;
 
@@ -33,6 +34,7 @@ use crate::{
 };
 
 use environments::Environments;
+use metrics::Scraped;
 
 pub use check::check;
 pub use state_dir::StateDirError;
@@ -77,6 +79,7 @@ pub struct Agent {
     health: HealthReporter,
     shutdown: CancellationToken,
     address: SocketAddr,
+    metrics: Option<SocketAddr>,
     _state_dir: state_dir::Lock,
 }
 
@@ -108,12 +111,16 @@ impl Agent {
 
         git::register_transports();
         let started = environments::start(&config, log).await?;
-        let Environments { engine, drivers, readers, logs, outlets } = started;
+        let Environments { engine, drivers, readers, logs, outlets, scraped } = started;
         let (tracker, broken) = (TaskTracker::new(), CancellationToken::new());
         for driver in drivers {
             tracker.spawn(drive(driver, shutdown.clone(), broken.clone()));
         }
         readers.spawn(&tracker, &shutdown);
+        let metrics = scraped.as_ref().and_then(Scraped::address);
+        if let Some(scraped) = scraped {
+            scraped.spawn(&tracker, &shutdown);
+        }
         tracker.close();
 
         tokio::spawn(tls.keep_current());
@@ -129,6 +136,7 @@ impl Agent {
             health,
             shutdown,
             address,
+            metrics,
             _state_dir: state_dir,
         })
     }
@@ -144,8 +152,10 @@ impl Agent {
     /// # Errors
     /// When it ended because a part of it died.
     pub async fn run_to_the_end(self) -> Result<(), Died> {
-        let Self { engine, tasks, broken, serving, health, shutdown, address, _state_dir } = self;
-        tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+        let Self { engine, tasks, broken, serving, health, shutdown, address, metrics, _state_dir } =
+            self;
+        let metrics = metrics.map(tracing::field::display);
+        tracing::info!(%address, metrics, version = env!("CARGO_PKG_VERSION"), "listening");
         tokio::select! {
             () = recovery(&engine) => {
                 say_serving(&health, engine.driven().next().is_some()).await;

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use ripcord_core::{EnvironmentName, VerifyWhen};
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::StartError;
@@ -15,7 +16,7 @@ use crate::{
     config::{Config, EnvironmentConfig, Locale, NotifyConfig, NotifyKind},
     journal::{Journal, JournalError},
     notify::{
-        Home, Newsroom, Outlet, Outlets, Policy, Reader,
+        Home, Newsroom, Outlet, Outlets, Policy, Reader, SinkHealth,
         discord::{self, Discord},
         fingerprint,
         github::{CommitStatuses, Deployments, Place, Site},
@@ -47,6 +48,11 @@ impl Readers {
     /// How they fare.
     pub(super) fn outlets(&self) -> Outlets {
         Outlets(self.0.iter().map(Outlet::of).collect())
+    }
+
+    /// How they fare, as it changes.
+    pub(super) fn health(&self) -> Vec<watch::Receiver<SinkHealth>> {
+        self.0.iter().map(Reader::health).collect()
     }
 
     /// Starts them; they end with `shutdown`.

@@ -24,7 +24,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Journal, logs, saved changes, check-outs of the command verifier.
     pub state_dir: PathBuf,
-    /// Where Prometheus may ask; no effect in this version.
+    /// Where Prometheus may ask: an address of this machine that no other can reach.
     pub metrics: Option<SocketAddr>,
     /// PEM file of authorities that are trusted besides the system's, for git and HTTP.
     pub extra_ca: Option<PathBuf>,
@@ -62,19 +62,15 @@ impl Config {
     /// Sentences about parts that are accepted and have no effect in this version.
     #[must_use]
     pub fn not_yet(&self) -> Vec<String> {
-        let mut parts = Vec::new();
-        if self.metrics.is_some() {
-            parts.push("`metrics` has no effect in this version: nothing is served".to_owned());
-        }
         let monitored = self.environments.values().filter(|e| e.health.monitor.is_some());
-        parts.extend(monitored.map(|environment| {
+        let parts = monitored.map(|environment| {
             format!(
                 "environments.{}.health.monitor has no effect in this version: the environment is \
                  probed by deployments only",
                 environment.name
             )
-        }));
-        parts
+        });
+        parts.collect()
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     github::GithubConfig,
     model::{AccessRule, NotifyConfig, TlsConfig},
     runtime::ComposeAction,
-    value::{AbsolutePath, Address, Argv, HttpUrl, Monitor, Period, SecretFile},
+    value::{AbsolutePath, Address, Argv, HttpUrl, Monitor, OwnAddress, Period, SecretFile},
 };
 
 #[derive(Deserialize)]
@@ -20,7 +20,7 @@ use super::{
 pub(super) struct RawConfig {
     pub(super) listen: Address,
     pub(super) state_dir: AbsolutePath,
-    pub(super) metrics: Option<Address>,
+    pub(super) metrics: Option<OwnAddress>,
     pub(super) extra_ca: Option<AbsolutePath>,
     pub(super) tls: TlsConfig,
     #[serde(default)]

@@ -305,3 +305,24 @@ impl TryFrom<String> for Address {
         })
     }
 }
+
+/// An address and a port that only this machine reaches.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct OwnAddress(pub(super) SocketAddr);
+
+impl TryFrom<String> for OwnAddress {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let Address(address) = Address::try_from(text)?;
+        if address.ip().is_loopback() {
+            return Ok(Self(address));
+        }
+        Err(format!(
+            "`{address}` can be reached from other machines, and whoever asks there is not asked \
+             who they are: write it as \"127.0.0.1:{}\"",
+            address.port()
+        ))
+    }
+}

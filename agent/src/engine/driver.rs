@@ -117,6 +117,7 @@ impl Driver {
             verifier: parts.verifier.clone(),
             requests: requests_in,
             journal: journal.clone(),
+            clock,
         };
         let watches = Watches::new(parts.verifier.clone(), happening.clone());
         let driver = Self {

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use ripcord_core::{
     Admission, Answer, CommitSha, Deployment, DeploymentNumber, Environment, EnvironmentName,
-    Identity, Input, Phase, Placement, Refusal, RequestId, RollbackRequest, Watch, admission,
+    Identity, Input, Phase, Placement, Refusal, RequestId, RollbackRequest, Timestamp, Watch,
+    admission,
+    stats::{Statistics, Window},
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::observe::Observer;
+use super::{clock::Clock, observe::Observer};
 use crate::{
     journal::{Journal, JournalError},
     ports::{Activity, Verifier},
@@ -32,6 +34,7 @@ pub struct EnvironmentHandle {
     pub(super) verifier: Option<Arc<dyn Verifier>>,
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) journal: Journal,
+    pub(super) clock: Clock,
 }
 
 /// What an environment's configuration says to people.
@@ -47,6 +50,8 @@ pub struct About {
     pub absent: Option<String>,
     /// The word that a deployment must confirm, byte for byte.
     pub confirm: Option<String>,
+    /// Whether its application is probed between deployments.
+    pub monitored: bool,
     /// What a deployment does, step by step, for `--dry-run`.
     pub steps: Vec<String>,
 }
@@ -285,6 +290,17 @@ impl EnvironmentHandle {
     /// When the journal does not answer.
     pub async fn history(&self, limit: usize) -> Result<Vec<Deployment>, EngineError> {
         Ok(self.journal.history(&self.name, limit).await?)
+    }
+
+    /// What became of the deployments of the last so many milliseconds.
+    ///
+    /// # Errors
+    /// When the journal does not answer.
+    pub async fn statistics(&self, last_ms: u64) -> Result<Statistics, EngineError> {
+        let to = self.clock.now();
+        let last = i64::try_from(last_ms).unwrap_or(i64::MAX);
+        let window = Window { from: Timestamp(to.0.saturating_sub(last)), to };
+        Ok(self.journal.figures(&self.name, window, self.about.monitored).await?)
     }
 
     /// The journal that holds this environment's story.

@@ -6,6 +6,7 @@
 mod cursors;
 #[cfg(feature = "failpoints")]
 mod failpoint;
+mod figures;
 mod inspect;
 mod schema;
 mod store;
@@ -15,11 +16,13 @@ use std::{path::Path, sync::Arc};
 use ripcord_core::{
     CommitSha, Deployment, DeploymentNumber, Entry, Environment, EnvironmentName, RequestId,
     Sequence, Timestamp,
+    stats::{Statistics, Window},
 };
 use rusqlite::ErrorCode;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use cursors::Cursor;
+use figures::Figures;
 use store::Store;
 
 /// One row: an entry with its place and time.
@@ -128,6 +131,7 @@ impl JournalError {
 pub struct Journal {
     asks: mpsc::Sender<Ask>,
     newest: watch::Receiver<Sequence>,
+    figures: Figures,
 }
 
 type Ask = Box<dyn FnOnce(&mut Store) + Send>;
@@ -152,7 +156,7 @@ impl Journal {
                 }
             })
             .map_err(|_| JournalError::Closed)?;
-        Ok(Self { asks, newest })
+        Ok(Self { asks, newest, figures: Figures::of(path) })
     }
 
     /// Writes `batch`; it is durable when this returns.
@@ -266,6 +270,32 @@ impl Journal {
     ) -> Result<Option<Timestamp>, JournalError> {
         let environment = environment.clone();
         self.ask(move |store| store.alive_until(&environment)).await
+    }
+
+    /// What became of the deployments of an environment in a stretch of time. Keeps nobody waiting:
+    /// it reads beside those who write. `monitored`: whether somebody watches if it is up.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn figures(
+        &self,
+        environment: &EnvironmentName,
+        window: Window,
+        monitored: bool,
+    ) -> Result<Statistics, JournalError> {
+        self.figures.within(environment.clone(), window, monitored).await
+    }
+
+    /// When an event that figures are made of ([`ripcord_core::stats::Tally::EVENTS`]) happened last.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn last(
+        &self,
+        environment: &EnvironmentName,
+        event: &'static str,
+    ) -> Result<Option<Timestamp>, JournalError> {
+        self.figures.last(environment.clone(), event).await
     }
 
     /// What happened after `after` in all environments, oldest first, at most `limit` records.

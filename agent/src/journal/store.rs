@@ -253,7 +253,7 @@ impl Store {
     }
 }
 
-fn parse<T: DeserializeOwned>(json: &str) -> Result<T, JournalError> {
+pub(super) fn parse<T: DeserializeOwned>(json: &str) -> Result<T, JournalError> {
     serde_json::from_str(json).map_err(JournalError::Row)
 }
 

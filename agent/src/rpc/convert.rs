@@ -28,7 +28,7 @@ pub(super) fn phase(phase: Phase) -> v1::Phase {
     }
 }
 
-fn outcome(outcome: Outcome) -> v1::Outcome {
+pub(super) fn outcome(outcome: Outcome) -> v1::Outcome {
     match outcome {
         Outcome::Live => v1::Outcome::Live,
         Outcome::Validated => v1::Outcome::Validated,

@@ -12,6 +12,7 @@ pub mod peer;
 mod plan;
 mod progress;
 pub mod service;
+mod stats;
 mod status;
 pub mod stream_logs;
 pub mod tls;

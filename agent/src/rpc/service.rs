@@ -15,7 +15,7 @@ use super::{
     peer::Peer,
     plan,
     progress::{self, ProgressStream, Reading},
-    status, stream_logs,
+    stats, status, stream_logs,
 };
 use crate::{
     engine::{Engine, EnvironmentHandle, Place},
@@ -58,6 +58,21 @@ impl Service {
     fn place(&self, name: &EnvironmentName) -> Result<&Place, Status> {
         let known = || self.engine.places().map(Place::name);
         self.engine.place(name).ok_or_else(|| errors::unknown_environment(name, known()))
+    }
+
+    /// These environments; when none is named, all that `peer` may see.
+    fn shown(&self, peer: &Peer, named: &[String]) -> Result<Vec<&Place>, Status> {
+        if named.is_empty() {
+            let may_see =
+                |place: &&Place| self.access.authorize::<ReadStatus>(peer, place.name()).is_ok();
+            return Ok(self.engine.places().filter(may_see).collect());
+        }
+        let one = |text: &String| {
+            let name = parse::environment(text)?;
+            let _: Authorized<ReadStatus> = self.access.authorize(peer, &name)?;
+            self.place(&name)
+        };
+        named.iter().map(one).collect()
     }
 
     /// What becomes of an answered request: a stream, or the refusal.
@@ -164,18 +179,7 @@ impl AgentService for Service {
         &self,
         request: Request<v1::StatusRequest>,
     ) -> Result<Response<v1::StatusResponse>, Status> {
-        let peer = Peer::of(&request)?;
-        let mut shown = Vec::new();
-        for text in &request.get_ref().environments {
-            let name = parse::environment(text)?;
-            let _: Authorized<ReadStatus> = self.access.authorize(&peer, &name)?;
-            shown.push(self.place(&name)?);
-        }
-        if shown.is_empty() {
-            let may_see =
-                |place: &&Place| self.access.authorize::<ReadStatus>(&peer, place.name()).is_ok();
-            shown = self.engine.places().filter(may_see).collect();
-        }
+        let shown = self.shown(&Peer::of(&request)?, &request.get_ref().environments)?;
         // Who sees an environment has to know when its people are not told any more.
         let troubled = if shown.is_empty() { Vec::new() } else { self.outlets.in_trouble() };
         let environments = join_all(shown.into_iter().map(status::of)).await;
@@ -199,6 +203,19 @@ impl AgentService for Service {
         let history = self.environment(&name)?.history(limit).await.map_err(errors::engine)?;
         let deployments = history.iter().map(convert::summary).collect();
         Ok(Response::new(v1::HistoryResponse { deployments }))
+    }
+
+    async fn stats(
+        &self,
+        request: Request<v1::StatsRequest>,
+    ) -> Result<Response<v1::StatsResponse>, Status> {
+        let shown = self.shown(&Peer::of(&request)?, &request.get_ref().environments)?;
+        let last_ms = stats::since(request.get_ref().since)?;
+        let mut environments = Vec::new();
+        for place in shown {
+            environments.push(stats::of(self.environment(place.name())?, last_ms).await?);
+        }
+        Ok(Response::new(v1::StatsResponse { environments }))
     }
 
     async fn stream_logs(

@@ -179,6 +179,10 @@ impl server::AgentService for Service {
         Err(Status::unimplemented(""))
     }
 
+    async fn stats(&self, _: Request<v1::StatsRequest>) -> Told<v1::StatsResponse> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn resume(&self, _: Request<v1::ResumeRequest>) -> Told<v1::ResumeResponse> {
         Err(Status::unimplemented(""))
     }

@@ -44,6 +44,8 @@ pub struct Site {
 pub struct Agent {
     pub process: Child,
     pub address: SocketAddr,
+    /// Where it is scraped, when that is configured.
+    pub metrics: Option<SocketAddr>,
     lines: mpsc::Receiver<String>,
     said: Arc<Mutex<String>>,
 }
@@ -158,14 +160,16 @@ impl Agent {
                 let _ = told.send(line);
             }
         });
-        Self { process, address: ([127, 0, 0, 1], 0).into(), lines, said }
+        Self { process, address: ([127, 0, 0, 1], 0).into(), metrics: None, lines, said }
     }
 
     /// Waits until it listens; `false` when it ends before.
     pub fn listens(&mut self) -> bool {
-        let address = self.wait_for("address");
-        self.address = address.unwrap_or(self.address);
-        address.is_some()
+        let Some(line) = self.line_with("address") else { return false };
+        let address = |field: &str| line[field].as_str().and_then(|text| text.parse().ok());
+        self.address = address("address").unwrap_or(self.address);
+        self.metrics = address("metrics");
+        true
     }
 
     pub fn command(config: &Path) -> Command {
@@ -175,12 +179,12 @@ impl Agent {
         command
     }
 
-    /// The value of the first log line with this field; `None` when the lines end, or never come.
-    fn wait_for<T: std::str::FromStr>(&self, field: &str) -> Option<T> {
+    /// The first log line with this field; `None` when the lines end, or it never comes.
+    fn line_with(&self, field: &str) -> Option<serde_json::Value> {
         loop {
             let line = self.lines.recv_timeout(PATIENCE).ok()?;
             let value: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-            if let Some(Ok(value)) = value[field].as_str().map(str::parse) {
+            if value[field].is_string() {
                 return Some(value);
             }
         }

@@ -11,6 +11,7 @@ pub(crate) mod man;
 pub(crate) mod notify;
 pub(crate) mod rollback;
 pub(crate) mod show;
+pub(crate) mod stats;
 pub(crate) mod status;
 pub(crate) mod story;
 pub(crate) mod verdict;
@@ -32,6 +33,7 @@ pub(crate) async fn run(cli: Cli) -> Exit {
         Command::Watch(arguments) => return watch::run(context, &arguments).await,
         Command::Status(arguments) => status::run(context, &arguments).await,
         Command::History(arguments) => history::run(context, &arguments).await,
+        Command::Stats(arguments) => stats::run(context, &arguments).await,
         Command::Show(arguments) => show::run(context, &arguments).await,
         Command::Logs(arguments) => logs::run(context, &arguments).await,
         Command::Hold(arguments) => hold::hold(context, &arguments).await,

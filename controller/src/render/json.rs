@@ -1,5 +1,7 @@
 //! The shapes that programs read, made from the agent's messages. Fields are added, never renamed.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use ripcord_proto::v1;
 use serde_json::{Value, json};
@@ -89,6 +91,72 @@ pub(crate) fn summary(one: &v1::DeploymentSummary) -> Value {
         "author": text(&one.author),
         "undoes": number(one.undoes),
     })
+}
+
+/// `stats --json`. Times are milliseconds; what is not known is null, never 0.
+pub(crate) fn stats(figures: &v1::StatsResponse) -> Value {
+    let environments: Vec<Value> = figures.environments.iter().map(environment_stats).collect();
+    json!({ "schema": "ripcord/v1/stats", "environments": environments })
+}
+
+fn environment_stats(one: &v1::EnvironmentStats) -> Value {
+    let outcomes = one.outcomes.iter().map(|it| (outcome_word(it.outcome()), it.count));
+    let phases = one.phases.iter().map(|it| (phase_word(it.phase()), spread(it.spread.as_ref())));
+    let rollbacks = one.rollbacks.unwrap_or_default();
+    json!({
+        "name": one.name,
+        "title": text(&one.title),
+        "from": one.from.as_ref().map(rfc3339),
+        "to": one.to.as_ref().map(rfc3339),
+        "deployments": one.deployments,
+        "outcomes": outcomes.collect::<BTreeMap<_, _>>(),
+        "phases_ms": phases.collect::<BTreeMap<_, _>>(),
+        "time_to_live_ms": spread(one.to_live.as_ref()),
+        "time_to_verdict_ms": spread(one.to_verdict.as_ref()),
+        "time_to_roll_back_ms": spread(one.to_roll_back.as_ref()),
+        "rollbacks": {
+            "manual": rollbacks.manual,
+            "automatic": rollbacks.automatic,
+            "succeeded": rollbacks.succeeded,
+            "failed": rollbacks.failed,
+            "success_rate": ratio(rollbacks.succeeded, rollbacks.succeeded + rollbacks.failed),
+            "false_alarms": rollbacks.false_alarms,
+        },
+        "unvalidated_live_ms": one.unvalidated_live.and_then(millis),
+        "uptime": one.uptime.as_ref().map(uptime),
+    })
+}
+
+fn spread(spread: Option<&v1::Spread>) -> Value {
+    let spread = spread.copied().unwrap_or_default();
+    let (median, p95) = (spread.median.and_then(millis), spread.p95.and_then(millis));
+    json!({ "count": spread.count, "median": median, "p95": p95 })
+}
+
+fn uptime(uptime: &v1::Uptime) -> Value {
+    json!({
+        "ratio": uptime_ratio(uptime),
+        "monitored_ms": uptime.monitored.and_then(millis),
+        "down_ms": uptime.down.and_then(millis),
+        "outages": uptime.outages,
+    })
+}
+
+/// Which part of the time it was up, from 0 to 1; `None` when it was not watched for any time.
+pub(crate) fn uptime_ratio(uptime: &v1::Uptime) -> Option<f64> {
+    let (monitored, down) = (millis(uptime.monitored?)?, uptime.down.and_then(millis)?);
+    ratio(monitored.saturating_sub(down), monitored)
+}
+
+/// A part of a whole; `None` of nothing.
+pub(crate) fn ratio(part: u64, whole: u64) -> Option<f64> {
+    #[allow(clippy::cast_precision_loss, reason = "nothing here comes near 2^53")]
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+fn millis(time: prost_types::Duration) -> Option<u64> {
+    let time = std::time::Duration::try_from(time).ok()?;
+    u64::try_from(time.as_millis()).ok()
 }
 
 /// One line of `--output ndjson`.

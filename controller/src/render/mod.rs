@@ -7,6 +7,7 @@ pub(crate) mod plain;
 pub(crate) mod result;
 pub(crate) mod sanitize;
 pub(crate) mod sinks;
+pub(crate) mod stats;
 pub(crate) mod table;
 pub(crate) mod terminal;
 

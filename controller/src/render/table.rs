@@ -12,7 +12,7 @@ use crate::certs::Listed;
 use super::{duration, json, phase_name, plain, sanitize::sanitize, short, sinks};
 
 /// Aligns `rows` under `header`. Every cell must be harmless already.
-pub(super) fn columns(header: &[&str], rows: Vec<Vec<String>>) -> String {
+pub(crate) fn columns(header: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Disabled).force_no_tty();

@@ -49,6 +49,7 @@ pub enum Call {
     Hold(v1::HoldRequest),
     Nudge(v1::NudgeRequest),
     NotifyTest(v1::NotifyTestRequest),
+    Stats(v1::StatsRequest),
 }
 
 #[derive(Default)]
@@ -58,6 +59,7 @@ struct Script {
     status: Mutex<v1::StatusResponse>,
     history: Mutex<v1::HistoryResponse>,
     notify_test: Mutex<v1::NotifyTestResponse>,
+    stats: Mutex<v1::StatsResponse>,
 }
 
 /// The agent. It listens until it is dropped.
@@ -104,6 +106,10 @@ impl Agent {
 
     pub fn set_history(&self, history: v1::HistoryResponse) {
         *self.script.history.lock().unwrap() = history;
+    }
+
+    pub fn set_stats(&self, stats: v1::StatsResponse) {
+        *self.script.stats.lock().unwrap() = stats;
     }
 }
 
@@ -258,6 +264,14 @@ impl AgentService for Script {
         _request: Request<v1::HistoryRequest>,
     ) -> Result<Response<v1::HistoryResponse>, Status> {
         Ok(Response::new(self.history.lock().unwrap().clone()))
+    }
+
+    async fn stats(
+        &self,
+        request: Request<v1::StatsRequest>,
+    ) -> Result<Response<v1::StatsResponse>, Status> {
+        self.calls.lock().unwrap().push(Call::Stats(request.into_inner()));
+        Ok(Response::new(self.stats.lock().unwrap().clone()))
     }
 
     async fn stream_logs(

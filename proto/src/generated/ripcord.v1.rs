@@ -850,6 +850,111 @@ pub struct Gap {
     #[prost(string, tag = "2")]
     pub cursor: ::prost::alloc::string::String,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StatsRequest {
+    /// Empty: all that the caller may see.
+    #[prost(string, repeated, tag = "1")]
+    pub environments: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// How far to look back. Unset: 30 days.
+    #[prost(message, optional, tag = "2")]
+    pub since: ::core::option::Option<::prost_types::Duration>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StatsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub environments: ::prost::alloc::vec::Vec<EnvironmentStats>,
+}
+/// Counts speak of what was admitted in the window, times of their part in it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EnvironmentStats {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub title: ::prost::alloc::string::String,
+    /// The window.
+    #[prost(message, optional, tag = "3")]
+    pub from: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "4")]
+    pub to: ::core::option::Option<::prost_types::Timestamp>,
+    /// Deployments of a commit; rollbacks are not counted.
+    #[prost(uint64, tag = "5")]
+    pub deployments: u64,
+    /// How those ended that have ended.
+    #[prost(message, repeated, tag = "6")]
+    pub outcomes: ::prost::alloc::vec::Vec<OutcomeCount>,
+    /// How long deployments stayed in each phase.
+    #[prost(message, repeated, tag = "7")]
+    pub phases: ::prost::alloc::vec::Vec<PhaseSpread>,
+    /// From the request to the first healthy answer.
+    #[prost(message, optional, tag = "8")]
+    pub to_live: ::core::option::Option<Spread>,
+    /// From there to CI's word, or a person's.
+    #[prost(message, optional, tag = "9")]
+    pub to_verdict: ::core::option::Option<Spread>,
+    /// From the decision to go back to the first healthy answer of the older commit.
+    #[prost(message, optional, tag = "10")]
+    pub to_roll_back: ::core::option::Option<Spread>,
+    #[prost(message, optional, tag = "11")]
+    pub rollbacks: ::core::option::Option<RollbackCounts>,
+    /// For how long a commit ran that had no good verdict yet.
+    #[prost(message, optional, tag = "12")]
+    pub unvalidated_live: ::core::option::Option<::prost_types::Duration>,
+    /// Unset: nobody watches whether it is up.
+    #[prost(message, optional, tag = "13")]
+    pub uptime: ::core::option::Option<Uptime>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OutcomeCount {
+    #[prost(enumeration = "Outcome", tag = "1")]
+    pub outcome: i32,
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PhaseSpread {
+    #[prost(enumeration = "Phase", tag = "1")]
+    pub phase: i32,
+    #[prost(message, optional, tag = "2")]
+    pub spread: ::core::option::Option<Spread>,
+}
+/// How long something took.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Spread {
+    #[prost(uint64, tag = "1")]
+    pub count: u64,
+    /// Unset when there is none.
+    #[prost(message, optional, tag = "2")]
+    pub median: ::core::option::Option<::prost_types::Duration>,
+    #[prost(message, optional, tag = "3")]
+    pub p95: ::core::option::Option<::prost_types::Duration>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RollbackCounts {
+    /// By people.
+    #[prost(uint64, tag = "1")]
+    pub manual: u64,
+    /// By the agent.
+    #[prost(uint64, tag = "2")]
+    pub automatic: u64,
+    /// Automatic ones after which an older commit served again.
+    #[prost(uint64, tag = "3")]
+    pub succeeded: u64,
+    /// Automatic ones after which a human was needed.
+    #[prost(uint64, tag = "4")]
+    pub failed: u64,
+    /// Automatic ones whose commit turned out to be good.
+    #[prost(uint64, tag = "5")]
+    pub false_alarms: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Uptime {
+    #[prost(message, optional, tag = "1")]
+    pub monitored: ::core::option::Option<::prost_types::Duration>,
+    #[prost(message, optional, tag = "2")]
+    pub down: ::core::option::Option<::prost_types::Duration>,
+    #[prost(uint64, tag = "3")]
+    pub outages: u64,
+}
 /// Generated client implementations.
 pub mod agent_service_client {
     #![allow(
@@ -1068,6 +1173,28 @@ pub mod agent_service_client {
                 .insert(GrpcMethod::new("ripcord.v1.AgentService", "History"));
             self.inner.unary(req, path, codec).await
         }
+        /// Stats answers what became of the deployments of the last days, as figures.
+        pub async fn stats(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StatsRequest>,
+        ) -> std::result::Result<tonic::Response<super::StatsResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ripcord.v1.AgentService/Stats",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ripcord.v1.AgentService", "Stats"));
+            self.inner.unary(req, path, codec).await
+        }
         /// StreamLogs streams the application's logs, or a deployment's story as log lines.
         pub async fn stream_logs(
             &mut self,
@@ -1268,6 +1395,11 @@ pub mod agent_service_server {
             &self,
             request: tonic::Request<super::HistoryRequest>,
         ) -> std::result::Result<tonic::Response<super::HistoryResponse>, tonic::Status>;
+        /// Stats answers what became of the deployments of the last days, as figures.
+        async fn stats(
+            &self,
+            request: tonic::Request<super::StatsRequest>,
+        ) -> std::result::Result<tonic::Response<super::StatsResponse>, tonic::Status>;
         /// Server streaming response type for the StreamLogs method.
         type StreamLogsStream: tonic::codegen::tokio_stream::Stream<
                 Item = std::result::Result<super::StreamLogsResponse, tonic::Status>,
@@ -1603,6 +1735,50 @@ pub mod agent_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = HistorySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ripcord.v1.AgentService/Stats" => {
+                    #[allow(non_camel_case_types)]
+                    struct StatsSvc<T: AgentService>(pub Arc<T>);
+                    impl<
+                        T: AgentService,
+                    > tonic::server::UnaryService<super::StatsRequest> for StatsSvc<T> {
+                        type Response = super::StatsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StatsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AgentService>::stats(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StatsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
