@@ -30,6 +30,7 @@ impl Draft<'_> {
         for number in watched {
             self.push(number, Event::Recovered { phase: Phase::Watching, away_ms });
         }
+        self.go_on_monitoring(u64::try_from(away_ms).unwrap_or(0));
         Answer::Done
     }
 }

@@ -10,7 +10,7 @@ use std::fmt;
 use proptest::sample::Index;
 use ripcord_core::{
     CommitSha, Decision, DeployRequest, DeploymentNumber, Entry, Environment, Event, Failure,
-    FailureKind, Identity, Input, Outcome, Phase, Placement, Policy, RollbackRequest, Step,
+    FailureKind, Identity, Input, Looked, Outcome, Phase, Placement, Policy, RollbackRequest, Step,
     StepDone, Timestamp, Verdict, VerdictReport, Watch, notice,
 };
 
@@ -136,6 +136,13 @@ impl World {
     pub fn verdict(&mut self, number: u64, value: Verdict) -> Option<&Decision> {
         let deployment = DeploymentNumber(number);
         self.give(Input::Verdict { deployment, report: VerdictReport::of(value) })
+    }
+
+    /// The monitor looks.
+    pub fn looked(&mut self, ok: bool) {
+        let detail = if ok { String::new() } else { "connection refused".to_owned() };
+        let looked = Looked { ok, status: None, wrong_content: false, detail };
+        self.give(Input::Looked(looked));
     }
 
     pub fn later(&mut self, millis: u64) {
