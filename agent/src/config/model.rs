@@ -69,14 +69,6 @@ impl Config {
         if self.metrics.is_some() {
             parts.push("`metrics` has no effect in this version: nothing is served".to_owned());
         }
-        let monitored = self.environments.values().filter(|e| e.health.monitor.is_some());
-        parts.extend(monitored.map(|environment| {
-            format!(
-                "environments.{}.health.monitor has no effect in this version: the environment is \
-                 probed by deployments only",
-                environment.name
-            )
-        }));
         parts
     }
 }

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use ripcord_core::{
     Admission, Answer, CommitSha, Deployment, DeploymentNumber, Environment, EnvironmentName,
-    Identity, Input, Phase, Placement, Refusal, RequestId, RollbackRequest, Watch, admission,
+    Identity, Input, Looked, Phase, Placement, Refusal, RequestId, RollbackRequest, Watch,
+    admission,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::observe::Observer;
 use crate::{
     journal::{Journal, JournalError},
-    ports::{Activity, Verifier},
+    ports::{Activity, Sample, Verifier},
 };
 
 /// One environment, as the rest of the agent sees it. Cheap to clone.
@@ -49,6 +50,21 @@ pub struct About {
     pub confirm: Option<String>,
     /// What a deployment does, step by step, for `--dry-run`.
     pub steps: Vec<String>,
+    /// What its probe expects, for whoever looks from elsewhere.
+    pub probed: Option<Probed>,
+    /// Whether the agent looks although nothing happens, and tells of an outage.
+    pub monitored: bool,
+}
+
+/// What a probe asks for, and what is a good answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probed {
+    /// The address.
+    pub url: String,
+    /// The status of a good answer.
+    pub status: u16,
+    /// What its body must contain.
+    pub contains: Option<String>,
 }
 
 /// How far a running step has come.
@@ -261,6 +277,13 @@ impl EnvironmentHandle {
         let never = || EngineError::NeverDeployed { environment: self.name.clone(), sha };
         let on = newest.ok_or_else(never)?.placement();
         self.ask(Asked::Decide(Input::OperatorVerdict { on, good, by, reason })).await
+    }
+
+    /// Tells what the monitor found, and found again.
+    pub(super) async fn looked(&self, seen: Sample) -> Result<(), EngineError> {
+        let Sample { ok, status, wrong_content, detail } = seen;
+        let looked = Looked { ok, status, wrong_content, detail };
+        self.ask(Asked::Decide(Input::Looked(looked))).await.map(drop)
     }
 
     fn gated(&self, sha: CommitSha) -> Option<Deployment> {

@@ -16,6 +16,7 @@ use super::{
     plan,
     progress::{self, ProgressStream, Reading},
     status, stream_logs,
+    tls::Tls,
 };
 use crate::engine::{Engine, EnvironmentHandle, Place};
 
@@ -28,6 +29,7 @@ pub struct Service {
     engine: Engine,
     access: Arc<Access>,
     logs: Arc<stream_logs::Logs>,
+    tls: Arc<Tls>,
 }
 
 type Stream_<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -35,8 +37,13 @@ type Stream_<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 impl Service {
     /// A service of this engine, for whom `access` lets in.
     #[must_use]
-    pub fn new(engine: Engine, access: Arc<Access>, logs: Arc<stream_logs::Logs>) -> Self {
-        Self { engine, access, logs }
+    pub fn new(
+        engine: Engine,
+        access: Arc<Access>,
+        logs: Arc<stream_logs::Logs>,
+        tls: Arc<Tls>,
+    ) -> Self {
+        Self { engine, access, logs, tls }
     }
 
     fn environment(&self, name: &EnvironmentName) -> Result<&EnvironmentHandle, Status> {
@@ -168,7 +175,8 @@ impl AgentService for Service {
             shown = self.engine.places().filter(may_see).collect();
         }
         let environments = join_all(shown.into_iter().map(status::of)).await;
-        Ok(Response::new(v1::StatusResponse { agent: Some(status::agent()), environments }))
+        let agent = Some(status::agent(&self.tls.ends()));
+        Ok(Response::new(v1::StatusResponse { agent, environments }))
     }
 
     async fn history(
