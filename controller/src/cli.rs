@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
 use crate::commands::{
-    certs, completions, deploy, help, history, hold, logs, rollback, show, status, verdict, watch,
+    certs, completions, deploy, health, help, history, hold, logs, rollback, show, status, verdict,
+    watch,
 };
 
 const AFTER_HELP: &str = "\
@@ -104,6 +105,7 @@ pub(crate) enum Command {
     Rollback(rollback::Arguments),
     Status(status::Arguments),
     Watch(watch::Arguments),
+    Health(health::Arguments),
     History(history::Arguments),
     Show(show::Arguments),
     Logs(logs::Arguments),
@@ -125,6 +127,7 @@ impl Command {
             Self::Rollback(_) => "rollback",
             Self::Status(_) => "status",
             Self::Watch(_) => "watch",
+            Self::Health(_) => "health",
             Self::History(_) => "history",
             Self::Show(_) => "show",
             Self::Logs(_) => "logs",

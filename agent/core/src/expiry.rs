@@ -25,6 +25,12 @@ impl Ends {
         left_ms.div_euclid(DAY_MS) + i64::from(left_ms.rem_euclid(DAY_MS) > 0)
     }
 
+    /// Whether it is near enough to its end that somebody should renew it.
+    #[must_use]
+    pub fn is_near(&self, now: Timestamp) -> bool {
+        self.step(self.days_left(now)).is_some()
+    }
+
     /// Days left, when that is to be told; `told` is what was told last under the same name, be it of
     /// this one or of the one that it replaced.
     #[must_use]

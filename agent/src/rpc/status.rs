@@ -24,6 +24,7 @@ fn certificate(ends: &Ends) -> v1::CertificateInfo {
         whose: ends.whose.clone(),
         expires: Some(convert::time(ends.until)),
         days_left: ends.days_left(now),
+        ends_soon: ends.is_near(now),
     }
 }
 

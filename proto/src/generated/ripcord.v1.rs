@@ -526,6 +526,9 @@ pub struct CertificateInfo {
     /// By the agent's clock, the last day begun counts; 0 or less: it has ended.
     #[prost(int64, tag = "3")]
     pub days_left: i64,
+    /// It is near enough to its end, for one of its age, that somebody should renew it.
+    #[prost(bool, tag = "4")]
+    pub ends_soon: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EnvironmentStatus {
