@@ -125,6 +125,8 @@ pub struct Sample {
     pub ok: bool,
     /// HTTP status, when there was an answer.
     pub status: Option<u16>,
+    /// The status is as configured, and the body is not.
+    pub wrong_content: bool,
     /// What was wrong; empty when `ok`.
     pub detail: String,
 }

@@ -60,10 +60,12 @@ async fn sample(address: SocketAddr) -> Sample {
 }
 
 fn bad(status: Option<u16>, detail: &str) -> Sample {
-    Sample { ok: false, status, detail: detail.to_owned() }
+    let wrong_content = detail.contains("does not contain");
+    Sample { ok: false, status, wrong_content, detail: detail.to_owned() }
 }
 
-const GOOD: Sample = Sample { ok: true, status: Some(200), detail: String::new() };
+const GOOD: Sample =
+    Sample { ok: true, status: Some(200), wrong_content: false, detail: String::new() };
 
 #[tokio::test]
 async fn status_and_body_make_a_good_answer() {

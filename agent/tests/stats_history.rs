@@ -66,7 +66,7 @@ async fn figures(journal: &Journal, days: i64) -> Statistics {
     let to = (DEPLOYMENTS + 1) * APART_MS;
     let window = Window { from: Timestamp(to - days * 86_400_000), to: Timestamp(to) };
     let began = Instant::now();
-    let figures = journal.figures(&lab(), window, true).await.unwrap();
+    let figures = journal.figures(&lab(), window).await.unwrap();
     eprintln!("{days} days, {} deployments: {:?}", figures.deployments, began.elapsed());
     figures
 }

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
 use crate::commands::{
-    certs, completions, deploy, help, history, hold, logs, notify, rollback, show, stats, status,
-    verdict, watch,
+    certs, completions, deploy, health, help, history, hold, logs, notify, rollback, show, stats,
+    status, verdict, watch,
 };
 
 const AFTER_HELP: &str = "\
@@ -105,6 +105,7 @@ pub(crate) enum Command {
     Rollback(rollback::Arguments),
     Status(status::Arguments),
     Watch(watch::Arguments),
+    Health(health::Arguments),
     History(history::Arguments),
     Stats(stats::Arguments),
     Show(show::Arguments),
@@ -128,6 +129,7 @@ impl Command {
             Self::Rollback(_) => "rollback",
             Self::Status(_) => "status",
             Self::Watch(_) => "watch",
+            Self::Health(_) => "health",
             Self::History(_) => "history",
             Self::Stats(_) => "stats",
             Self::Show(_) => "show",

@@ -1,5 +1,6 @@
 //! The controller: says what should run where, tells what happens, and remembers nothing.
 
+mod alarm;
 mod certs;
 mod cli;
 mod client;
@@ -10,6 +11,7 @@ mod exit;
 mod failure;
 mod follow;
 mod out;
+mod probe;
 mod render;
 mod report;
 mod revision;

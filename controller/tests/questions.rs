@@ -36,7 +36,8 @@ fn two_environments() -> StatusResponse {
         untracked: 3,
         ..environment("preprod")
     };
-    let agent = Some(v1::AgentInfo { version: "0.1.0".into(), host: "vm".into() });
+    let agent =
+        Some(v1::AgentInfo { version: "0.1.0".into(), host: "vm".into(), certificates: vec![] });
     let environments = vec![preprod, environment("prod")];
     StatusResponse { agent, environments, ..StatusResponse::default() }
 }
@@ -48,7 +49,7 @@ async fn status_json_has_the_documented_shape_with_nulls_for_what_is_not_there()
     agent.set_status(two_environments());
     let object = said(stage.operator(agent.port, &["status", "--json"])).await.json();
     assert_eq!(object["schema"], "ripcord/v1/status");
-    assert_eq!(object["agent"], json!({ "version": "0.1.0", "host": "vm" }));
+    assert_eq!(object["agent"], json!({ "version": "0.1.0", "host": "vm", "certificates": [] }));
     let [preprod, prod] = &object["environments"].as_array().unwrap()[..] else { panic!("two") };
     assert_eq!(preprod["live"], json!({ "deployment": 142, "sha": SHA }));
     assert_eq!(preprod["phase"], "rolling_back");

@@ -9,6 +9,7 @@ use crate::{
     ids::{CommitSha, DeploymentNumber, Identity, Timestamp},
     lifecycle::{Deployment, Outcome, Phase, Placement},
     limits,
+    monitor::Monitored,
     policy::Policy,
 };
 
@@ -48,6 +49,13 @@ pub struct Environment {
     pub queued: Option<DeploymentNumber>,
     /// When automatic rollbacks ended, the last ones.
     pub automatic_rollbacks: Vec<Timestamp>,
+    /// What the monitor knows; `None` before its first look.
+    #[serde(default)]
+    pub monitored: Option<Monitored>,
+    /// Days left as they were told last, by whose certificate it is. Only the agent's own state,
+    /// that of [`crate::EnvironmentName::agent`], has any.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub expiries_told: BTreeMap<String, i64>,
 }
 
 /// A placement that earned a good verdict.
@@ -121,6 +129,12 @@ impl Environment {
     #[must_use]
     pub fn is_mutating(&self) -> bool {
         self.active_deployment().is_some_and(|active| active.phase != Phase::Gating)
+    }
+
+    /// Whether files or application are being changed just now: how it looks says nothing.
+    #[must_use]
+    pub fn is_touched(&self) -> bool {
+        self.active_deployment().is_some_and(|active| active.phase.has_touched())
     }
 
     /// The live deployment, while its verdict is awaited.

@@ -158,6 +158,14 @@ pub enum Event {
         /// Milliseconds since it was.
         after_ms: u64,
     },
+    /// The monitor looks at the environment from now on: for the first time, or again after no agent
+    /// ran for a while.
+    MonitorBegan {
+        /// Milliseconds for which nobody looked; they count neither as up nor as down.
+        unwatched_ms: u64,
+    },
+    /// The monitor does not look at the environment any more: its configuration says so.
+    MonitorEnded,
     /// The monitor found the application down, and found it so again.
     WentDown {
         /// HTTP status of the last answer, when there was one.
@@ -169,12 +177,12 @@ pub enum Event {
     },
     /// The application is up again.
     CameBack {
-        /// Milliseconds for which it was down.
+        /// Milliseconds for which it was down; those without an agent do not count.
         down_ms: u64,
     },
-    /// A certificate ends soon; concerns the agent, not an environment.
+    /// A certificate, or a list of revoked ones, ends soon; concerns the agent, not an environment.
     CertificateExpires {
-        /// Whose it is.
+        /// What ends, such as `agent certificate`.
         whose: String,
         /// Days left; 0 or less: it has ended.
         days: i64,
@@ -250,6 +258,8 @@ impl Event {
             Self::Retargeted { .. } => "retargeted",
             Self::Ended { .. } => "ended",
             Self::StillStranded { .. } => "still_stranded",
+            Self::MonitorBegan { .. } => "monitor_began",
+            Self::MonitorEnded => "monitor_ended",
             Self::WentDown { .. } => "went_down",
             Self::CameBack { .. } => "came_back",
             Self::CertificateExpires { .. } => "certificate_expires",

@@ -10,11 +10,13 @@ pub mod ci;
 pub mod effect;
 pub mod environment;
 pub mod event;
+pub mod expiry;
 pub mod failure;
 mod fold;
 pub mod ids;
 pub mod lifecycle;
 pub mod limits;
+pub mod monitor;
 pub mod news;
 pub mod notice;
 pub mod policy;
@@ -29,12 +31,14 @@ pub use admission::{Admission, Refusal};
 pub use effect::{Effect, Pace, Step, StepDone, Watch};
 pub use environment::{Earned, Environment, Hold, Quarantine, Stranded};
 pub use event::{Entry, Event};
+pub use expiry::Ends;
 pub use failure::{Failure, FailureKind};
 pub use ids::{
     CommitSha, DeploymentNumber, EnvironmentName, Identity, InvalidId, RequestId, Sequence,
     Timestamp,
 };
 pub use lifecycle::{Deployment, Kind, Outcome, Phase, Placement};
+pub use monitor::{Looked, Monitored};
 pub use policy::{OnDeadline, Policy, VerifyWhen};
 pub use request::{DeployRequest, Input, RollbackRequest};
 pub use transition::{Answer, Decision, UnexpectedInput};

@@ -38,5 +38,9 @@ pub const LATE_LISTENING_MS: u64 = 24 * 60 * 60 * 1000;
 /// When people are told again that an environment is stranded, after it was: 15 min, 1 h, 6 h.
 pub const STRANDED_REMINDERS_MS: [u64; 3] = [15 * 60 * 1000, 60 * 60 * 1000, 6 * 60 * 60 * 1000];
 
+/// Days before its end at which people are told of a certificate: time to plan, time to act, the last
+/// day, and when it has ended.
+pub const EXPIRY_STEPS_DAYS: [i64; 4] = [30, 7, 1, 0];
+
 /// How many quarantined commits are remembered; the oldest are forgotten first.
 pub const QUARANTINED: usize = 256;

@@ -50,6 +50,8 @@ pub fn severity(event: &Event) -> Severity {
         | Event::Validated
         | Event::QuarantineLifted { .. }
         | Event::ListeningEnded
+        | Event::MonitorBegan { .. }
+        | Event::MonitorEnded
         | Event::CameBack { .. }
         | Event::Resumed { .. }
         | Event::Output { .. } => Severity::Info,
@@ -140,12 +142,18 @@ pub fn sentence(entry: &Entry) -> String {
         Event::StillStranded { after_ms } => {
             format!("still stranded after {}: a human is needed now", human_duration(*after_ms))
         }
+        Event::MonitorBegan { unwatched_ms: 0 } => "monitored from now on".to_owned(),
+        Event::MonitorBegan { unwatched_ms } => {
+            format!("monitored again; nobody looked for {}", human_duration(*unwatched_ms))
+        }
+        Event::MonitorEnded => "not monitored any more".to_owned(),
         Event::WentDown { detail, .. } => format!("the application is down: {detail}"),
         Event::CameBack { down_ms } => {
             format!("the application is up again, after {}", human_duration(*down_ms))
         }
+        Event::CertificateExpires { whose, days: ..=0 } => format!("{whose} has ended"),
         Event::CertificateExpires { whose, days } => {
-            format!("the certificate of {whose} ends in {days} days")
+            format!("{whose} ends within {}", count(days.unsigned_abs(), "day"))
         }
         Event::Held { by, reason } => format!("on hold by {by}: {reason}"),
         Event::Resumed { by } => format!("resumed by {by}"),

@@ -42,6 +42,8 @@ pub struct Policy {
     pub late_verdicts: bool,
     /// Whether a rollback by a person holds the environment afterwards.
     pub hold_after_manual_rollback: bool,
+    /// Whether somebody looks at it although nothing happens.
+    pub monitored: bool,
 }
 
 impl Default for Policy {
@@ -55,6 +57,7 @@ impl Default for Policy {
             cancelled_grace_ms: 60 * 1000,
             late_verdicts: false,
             hold_after_manual_rollback: false,
+            monitored: false,
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use crate::{
     effect::StepDone,
+    expiry::Ends,
     failure::Failure,
     ids::{CommitSha, DeploymentNumber, Identity, RequestId, Timestamp},
     lifecycle::Placement,
+    monitor::Looked,
     verdict::VerdictReport,
 };
 
@@ -86,6 +88,10 @@ pub enum Input {
         /// What.
         report: VerdictReport,
     },
+    /// The monitor looked.
+    Looked(Looked),
+    /// A certificate of the agent was looked at; concerns the agent, not an environment.
+    CertificateSeen(Ends),
     /// Time passed: see [`crate::Environment::next_due`].
     Tick,
     /// The agent started, and read this state back.

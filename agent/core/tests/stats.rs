@@ -32,7 +32,7 @@ fn deployments(world: &World) -> Vec<Deployment> {
 /// The figures as the journal's reader makes them: only what is in the window, and of what came
 /// before only what says how things stood.
 fn figures(world: &World, window: Window) -> Statistics {
-    let mut tally = Tally::new(window, None);
+    let mut tally = Tally::new(window);
     let all = deployments(world);
     all.iter().filter(|it| window.contains(it.admitted_at)).for_each(|it| tally.deployment(it));
     for (entry, at) in world.journal() {
@@ -66,7 +66,7 @@ fn slow_steps(world: &mut World) {
 
 #[test]
 fn nothing_happened_is_told_as_nothing_and_never_as_zero_percent() {
-    let figures = Tally::new(ALWAYS, None).finish();
+    let figures = Tally::new(ALWAYS).finish();
     assert_eq!((figures.deployments, figures.unvalidated_live_ms), (0, 0));
     assert_eq!((figures.to_live.median_ms(), figures.to_live.p95_ms()), (None, None));
     assert_eq!((figures.rollbacks.success_rate(), figures.uptime), (None, None));
@@ -199,7 +199,8 @@ fn up() -> Event {
 }
 
 fn uptime(window: Window, since: i64, parts: &[(i64, Event)]) -> Option<(u64, u64, u64)> {
-    let mut tally = Tally::new(window, Some(Timestamp(since)));
+    let mut tally = Tally::new(window);
+    tally.record(Timestamp(since), &entry(Event::MonitorBegan { unwatched_ms: 0 }));
     story(parts).iter().for_each(|(at, entry)| tally.record(*at, entry));
     tally.finish().uptime.map(|up| (up.monitored_ms, up.down_ms, up.outages))
 }
@@ -213,7 +214,17 @@ fn uptime_is_what_the_monitor_saw_of_the_window() {
     let across = [(500, down()), (1500, up()), (10_000, down()), (10_100, down())];
     assert_eq!(uptime(window, 0, &across), Some((10_000, 1500, 2)));
     assert_eq!(uptime(window, 0, &[(100, down()), (900, up())]), Some((10_000, 0, 0)));
-    assert_eq!(uptime(window, 20_000, &[]), Some((0, 0, 0)));
+    assert_eq!(uptime(window, 20_000, &[]), None, "nobody watched");
+}
+
+#[test]
+fn time_in_which_nobody_looked_is_neither_up_nor_down() {
+    let window = Window { from: Timestamp(0), to: Timestamp(10_000) };
+    let began = |unwatched_ms| Event::MonitorBegan { unwatched_ms };
+    assert_eq!(uptime(window, 0, &[(5000, began(2000))]), Some((8000, 0, 0)));
+    let down_all_along = [(1000, down()), (5000, began(2000)), (6000, up())];
+    assert_eq!(uptime(window, 0, &down_all_along), Some((8000, 3000, 1)));
+    assert_eq!(uptime(window, 0, &[(4000, Event::MonitorEnded)]), Some((4000, 0, 0)));
 }
 
 #[test]

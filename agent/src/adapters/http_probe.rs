@@ -58,12 +58,12 @@ impl Probe for HttpProbe {
         match tokio::time::timeout(left, search(response, text)).await {
             Ok(Ok(Searched::Found)) => good(status),
             Ok(Ok(Searched::Absent)) => {
-                bad(Some(status), format!("the body does not contain {text:?}"))
+                wrong_content(status, format!("the body does not contain {text:?}"))
             }
             Ok(Ok(Searched::TooLong)) => {
                 let detail =
                     format!("the body does not contain {text:?} in its first {BODY_BYTES} bytes");
-                bad(Some(status), detail)
+                wrong_content(status, detail)
             }
             Ok(Err(error)) => {
                 bad(Some(status), format!("the body broke off: {}", self.explain(&error)))
@@ -74,11 +74,15 @@ impl Probe for HttpProbe {
 }
 
 fn good(status: u16) -> Sample {
-    Sample { ok: true, status: Some(status), detail: String::new() }
+    Sample { ok: true, status: Some(status), wrong_content: false, detail: String::new() }
 }
 
 fn bad(status: Option<u16>, detail: String) -> Sample {
-    Sample { ok: false, status, detail }
+    Sample { ok: false, status, wrong_content: false, detail }
+}
+
+fn wrong_content(status: u16, detail: String) -> Sample {
+    Sample { wrong_content: true, ..bad(Some(status), detail) }
 }
 
 enum Searched {

@@ -26,7 +26,7 @@ use crate::{
         ComposeAction, Config, EnvironmentConfig, GitCredentials, GithubSource, RepositoryConfig,
         RuntimeConfig, VerdictSource,
     },
-    engine::{About, Clock, Parts, ProbePlan, Setup},
+    engine::{About, Clock, Parts, ProbePlan, Probed, Setup},
     journal::Journal,
     ports::{LogSource, Runtime, SourceRepository, Verifier},
     verify::{
@@ -302,8 +302,13 @@ fn about(config: &EnvironmentConfig, absent: Option<String>) -> About {
         unavailable: config.unavailable().or_else(|| absent.clone()),
         absent,
         confirm: config.confirm.clone(),
-        monitored: config.health.monitor.is_some(),
         steps: steps(config),
+        probed: Some(Probed {
+            url: config.health.url.to_string(),
+            status: config.health.status,
+            contains: config.health.contains.clone(),
+        }),
+        monitored: config.health.monitor.is_some(),
     }
 }
 

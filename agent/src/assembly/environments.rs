@@ -11,7 +11,7 @@ use crate::{
     adapters::{git, validated_file},
     causes::with_causes,
     config::{Config, EnvironmentConfig},
-    engine::{Clock, Driver, Engine, EnvironmentHandle, Place, Setup, Stopped},
+    engine::{Clock, Driver, Engine, EnvironmentHandle, Monitor, Place, Setup, Stopped},
     journal::{self, Journal, JournalError},
     logs::{LogHub, Restarts},
     notify::Outlets,
@@ -24,6 +24,9 @@ use crate::{
 pub(super) struct Environments {
     pub(super) engine: Engine,
     pub(super) drivers: Vec<Driver>,
+    pub(super) monitors: Vec<Monitor>,
+    /// None where it cannot be used.
+    pub(super) journal: Option<Journal>,
     pub(super) readers: Readers,
     pub(super) logs: Logs,
     pub(super) outlets: Outlets,
@@ -32,11 +35,14 @@ pub(super) struct Environments {
 
 /// Makes all environments. A journal that stays unreadable until a person helps is no reason to stay
 /// away: `status` says what is wrong, and nothing is done meanwhile.
-pub(super) async fn start(config: &Config, log: Arc<AgentLog>) -> Result<Environments, StartError> {
+pub(super) async fn start(
+    config: &Config,
+    log: Arc<AgentLog>,
+    clock: Clock,
+) -> Result<Environments, StartError> {
     let http = git::http_client::build(config.extra_ca.as_deref())
         .map_err(|failure| StartError::Other(failure.message))?;
     let github = config.github.as_ref().map(|config| github::client(config, http.clone()));
-    let clock = Clock::system();
     let builder = Builder::new(config, http, github.clone(), clock);
     let file = journal::file_in(&config.state_dir);
     let journal = or_why(Journal::open(&file), &file)?;
@@ -44,7 +50,7 @@ pub(super) async fn start(config: &Config, log: Arc<AgentLog>) -> Result<Environ
         Ok(journal) => Readers::open(config, journal, github).await?,
         Err(_) => Readers::default(),
     };
-    let (mut places, mut drivers) = (Vec::new(), Vec::new());
+    let (mut places, mut drivers, mut monitors) = (Vec::new(), Vec::new(), Vec::new());
     let mut applications = BTreeMap::new();
     for environment in config.environments.values() {
         let driven = match &journal {
@@ -57,6 +63,7 @@ pub(super) async fn start(config: &Config, log: Arc<AgentLog>) -> Result<Environ
         let (place, hub) = match driven {
             Ok((driver, place, hub)) => {
                 drivers.push(driver);
+                monitors.extend(monitor(environment, &place, clock));
                 (place, hub)
             }
             Err(why) => stop(&builder, environment, why),
@@ -66,15 +73,15 @@ pub(super) async fn start(config: &Config, log: Arc<AgentLog>) -> Result<Environ
     }
     let logs = Logs { agent: unmarked(log), applications };
     let outlets = readers.outlets();
-    let engine = Engine::new(places);
+    let (engine, journal) = (Engine::new(places), journal.ok());
     let scraped = match config.metrics {
         Some(address) => {
-            let (journal, sinks) = (journal.as_ref().ok(), readers.health());
-            Scraped::open(address, journal, &engine, sinks, clock).await?
+            let sinks = readers.health();
+            Scraped::open(address, journal.as_ref(), &engine, sinks, clock).await?
         }
         None => None,
     };
-    Ok(Environments { engine, drivers, readers, logs, outlets, scraped })
+    Ok(Environments { engine, drivers, monitors, journal, readers, logs, outlets, scraped })
 }
 
 /// Why something cannot be had until a person helps; an error for what may pass by itself.
@@ -103,6 +110,14 @@ async fn drive(
         tokio::spawn(validated_file::keep(file.clone(), validated_commit(&handle)));
     }
     Ok((driver, Place::Driven(handle), LogHub::new(source, restarts)))
+}
+
+/// What looks at the environment although nothing happens, where that is asked for.
+fn monitor(config: &EnvironmentConfig, place: &Place, clock: Clock) -> Option<Monitor> {
+    let (Place::Driven(environment), Some(turns)) = (place, &config.health.monitor) else {
+        return None;
+    };
+    Some(Monitor::new(environment.clone(), turns.clone(), config.health.interval, clock))
 }
 
 fn stop(builder: &Builder, config: &EnvironmentConfig, why: String) -> (Place, Arc<LogHub>) {

@@ -19,7 +19,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use crate::{
     adapters::git,
     config::Config,
-    engine::{Driver, Engine},
+    engine::{Certificates, Clock, Engine},
     journal::JournalError,
     rpc::{
         access::{Access, AccessTable},
@@ -64,7 +64,7 @@ pub enum StartError {
     Other(String),
 }
 
-/// A driver panicked: what it left open is finished by the next start.
+/// A driver or a monitor panicked: what it left open is finished by the next start.
 #[derive(Debug, thiserror::Error)]
 #[error("a part of the agent died: this is a bug; its log says where")]
 pub struct Died;
@@ -73,7 +73,7 @@ pub struct Died;
 pub struct Agent {
     engine: Engine,
     tasks: TaskTracker,
-    /// Cancelled when a driver died: the agent ends, so that its supervisor starts it anew.
+    /// Cancelled when a part died: the agent ends, so that its supervisor starts it anew.
     broken: CancellationToken,
     serving: tokio::task::JoinHandle<()>,
     health: HealthReporter,
@@ -100,7 +100,6 @@ impl Agent {
         log: Arc<AgentLog>,
         shutdown: CancellationToken,
     ) -> Result<Self, StartError> {
-        config.not_yet().iter().for_each(|part| tracing::warn!("{part}"));
         config.check_files().iter().for_each(|problem| tracing::warn!("{problem}"));
         let state_dir = state_dir::Lock::take(&config.state_dir)?;
         let tls = Tls::load(&config.tls)?;
@@ -110,11 +109,24 @@ impl Agent {
             listener.local_addr().map_err(|error| StartError::Other(error.to_string()))?;
 
         git::register_transports();
-        let started = environments::start(&config, log).await?;
-        let Environments { engine, drivers, readers, logs, outlets, scraped } = started;
+        let clock = Clock::system();
+        let started = environments::start(&config, log, clock).await?;
+        let Environments { engine, drivers, monitors, journal, readers, logs, outlets, scraped } =
+            started;
         let (tracker, broken) = (TaskTracker::new(), CancellationToken::new());
         for driver in drivers {
-            tracker.spawn(drive(driver, shutdown.clone(), broken.clone()));
+            tracker.spawn(keep(driver.run(shutdown.clone()), shutdown.clone(), broken.clone()));
+        }
+        for monitor in monitors {
+            tracker.spawn(keep(monitor.run(shutdown.clone()), shutdown.clone(), broken.clone()));
+        }
+        if let Some(journal) = journal {
+            let ends = {
+                let tls = tls.clone();
+                Box::new(move || tls.ends())
+            };
+            let certificates = Certificates { journal, clock, ends };
+            tracker.spawn(certificates.run(shutdown.clone()));
         }
         readers.spawn(&tracker, &shutdown);
         let metrics = scraped.as_ref().and_then(Scraped::address);
@@ -123,10 +135,10 @@ impl Agent {
         }
         tracker.close();
 
-        tokio::spawn(tls.keep_current());
+        tokio::spawn(tls.clone().keep_current());
         tokio::spawn(access.clone().keep_current(config_file));
         tokio::spawn(service::feed_watchdog(shutdown.clone()));
-        let service = Service::new(engine.clone(), access, Arc::new(logs), Arc::new(outlets));
+        let service = Service::new(engine.clone(), access, Arc::new(logs), Arc::new(outlets), tls);
         let (health, serving) = serve(listener, service, shutdown.clone()).await?;
         Ok(Self {
             engine,
@@ -184,11 +196,15 @@ async fn say_serving(health: &HealthReporter, serving: bool) {
     health.set_service_status(AgentServiceServer::<Service>::NAME, status).await;
 }
 
-/// Drives an environment; a driver that dies takes the agent with it, rather than leaving a zombie
-/// that answers and does nothing.
-async fn drive(driver: Driver, shutdown: CancellationToken, broken: CancellationToken) {
-    if tokio::spawn(driver.run(shutdown.clone())).await.is_err() {
-        tracing::error!("a driver died; the agent ends, and its next start goes on");
+/// Runs a driver or a monitor; one that dies takes the agent with it, rather than leaving a zombie
+/// that answers and does nothing, or watches nothing.
+async fn keep(
+    part: impl Future<Output = ()> + Send + 'static,
+    shutdown: CancellationToken,
+    broken: CancellationToken,
+) {
+    if tokio::spawn(part).await.is_err() {
+        tracing::error!("a part of the agent died; the agent ends, and its next start goes on");
         broken.cancel();
         shutdown.cancel();
     }

@@ -58,6 +58,7 @@ impl EnvironmentConfig {
             on_deadline: self.verify.on_deadline,
             late_verdicts: matches!(self.verify.source, VerdictSource::Github(_)),
             hold_after_manual_rollback: self.hold_after_manual_rollback,
+            monitored: self.health.monitor.is_some(),
             ..Policy::default()
         }
     }
@@ -184,6 +185,6 @@ pub struct HealthConfig {
     pub grace: Duration,
     /// How many good looks in a row are needed.
     pub successes: u32,
-    /// When to look although nothing happens; no effect in this version.
+    /// When to look although nothing happens.
     pub monitor: Option<Monitor>,
 }

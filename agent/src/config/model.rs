@@ -58,20 +58,6 @@ impl Config {
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         document::parse(text).map_err(|faults| ConfigError::new(path, faults))
     }
-
-    /// Sentences about parts that are accepted and have no effect in this version.
-    #[must_use]
-    pub fn not_yet(&self) -> Vec<String> {
-        let monitored = self.environments.values().filter(|e| e.health.monitor.is_some());
-        let parts = monitored.map(|environment| {
-            format!(
-                "environments.{}.health.monitor has no effect in this version: the environment is \
-                 probed by deployments only",
-                environment.name
-            )
-        });
-        parts.collect()
-    }
 }
 
 /// `[tls]`: files that are read again when they change.

@@ -63,7 +63,7 @@ fn verification(environment: &EnvironmentConfig) -> &'static str {
 
 fn warnings(config: &Config) -> Vec<String> {
     let unavailable = config.environments.values().filter_map(EnvironmentConfig::unavailable);
-    let mut warnings: Vec<String> = unavailable.chain(config.not_yet()).collect();
+    let mut warnings: Vec<String> = unavailable.collect();
     if config.access.is_empty() {
         warnings.push("there is no [[access]] rule: every call will be refused".to_owned());
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ripcord_core::{
     Admission, Answer, CommitSha, Deployment, DeploymentNumber, Environment, EnvironmentName,
-    Identity, Input, Phase, Placement, Refusal, RequestId, RollbackRequest, Timestamp, Watch,
-    admission,
+    Identity, Input, Looked, Phase, Placement, Refusal, RequestId, RollbackRequest, Timestamp,
+    Watch, admission,
     stats::{Statistics, Window},
 };
 use tokio::sync::{mpsc, oneshot, watch};
@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{clock::Clock, observe::Observer};
 use crate::{
     journal::{Journal, JournalError},
-    ports::{Activity, Verifier},
+    ports::{Activity, Sample, Verifier},
 };
 
 /// One environment, as the rest of the agent sees it. Cheap to clone.
@@ -50,10 +50,23 @@ pub struct About {
     pub absent: Option<String>,
     /// The word that a deployment must confirm, byte for byte.
     pub confirm: Option<String>,
-    /// Whether its application is probed between deployments.
-    pub monitored: bool,
     /// What a deployment does, step by step, for `--dry-run`.
     pub steps: Vec<String>,
+    /// What its probe expects, for whoever looks from elsewhere.
+    pub probed: Option<Probed>,
+    /// Whether the agent looks although nothing happens, and tells of an outage.
+    pub monitored: bool,
+}
+
+/// What a probe asks for, and what is a good answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probed {
+    /// The address.
+    pub url: String,
+    /// The status of a good answer.
+    pub status: u16,
+    /// What its body must contain.
+    pub contains: Option<String>,
 }
 
 /// How far a running step has come.
@@ -268,6 +281,13 @@ impl EnvironmentHandle {
         self.ask(Asked::Decide(Input::OperatorVerdict { on, good, by, reason })).await
     }
 
+    /// Tells what the monitor found, and found again.
+    pub(super) async fn looked(&self, seen: Sample) -> Result<(), EngineError> {
+        let Sample { ok, status, wrong_content, detail } = seen;
+        let looked = Looked { ok, status, wrong_content, detail };
+        self.ask(Asked::Decide(Input::Looked(looked))).await.map(drop)
+    }
+
     fn gated(&self, sha: CommitSha) -> Option<Deployment> {
         let state = self.state.borrow();
         let active = state.active_deployment()?;
@@ -300,7 +320,7 @@ impl EnvironmentHandle {
         let to = self.clock.now();
         let last = i64::try_from(last_ms).unwrap_or(i64::MAX);
         let window = Window { from: Timestamp(to.0.saturating_sub(last)), to };
-        Ok(self.journal.figures(&self.name, window, self.about.monitored).await?)
+        Ok(self.journal.figures(&self.name, window).await?)
     }
 
     /// The journal that holds this environment's story.

@@ -4,9 +4,11 @@
 //! the effect that the new state asks for is started. Its result is the next input. Nobody else
 //! owns work: a caller that goes away takes nothing with it.
 
+mod certificates;
 mod clock;
 mod driver;
 mod handle;
+mod monitor;
 mod observe;
 mod perform;
 mod places;
@@ -14,9 +16,11 @@ mod probing;
 mod relay;
 mod watching;
 
+pub use certificates::Certificates;
 pub use clock::Clock;
 pub use driver::{Driver, Setup};
-pub use handle::{About, ActivityNow, EngineError, EnvironmentHandle, Towards};
+pub use handle::{About, ActivityNow, EngineError, EnvironmentHandle, Probed, Towards};
+pub use monitor::Monitor;
 pub use observe::{Observation, Observer};
 pub use perform::Parts;
 pub use places::{Engine, Place, Stopped};

@@ -8,7 +8,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::ports::{Probe, Runtime, RuntimeHealth, Sample, SourceRepository, TreeState};
+use super::probing;
+use crate::ports::{Probe, Runtime, Sample, SourceRepository, TreeState};
 
 /// Many callers at once cost one look.
 const FRESH: Duration = Duration::from_millis(500);
@@ -70,17 +71,8 @@ impl Observer {
         observation
     }
 
-    async fn health(&self) -> Sample {
-        let bad = |detail| Sample { ok: false, status: None, detail };
-        match self.runtime.health().await {
-            Err(failure) => return bad(failure.message),
-            Ok(RuntimeHealth::Bad { detail }) => return bad(detail),
-            Ok(RuntimeHealth::Starting) => return bad("still starting".to_owned()),
-            Ok(RuntimeHealth::Fine) => {}
-        }
-        match &self.probe {
-            Some(probe) => probe.sample().await,
-            None => Sample { ok: true, status: None, detail: String::new() },
-        }
+    /// One look at the application, as a deployment takes it.
+    pub(super) async fn health(&self) -> Sample {
+        probing::look(self.runtime.as_ref(), self.probe.as_deref()).await.sample
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ripcord_core::{Event, Failure, FailureKind, StepDone};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::ports::{Probe, Reporter, Runtime, RuntimeHealth};
+use crate::ports::{Probe, Reporter, Runtime, RuntimeHealth, Sample};
 
 /// How health is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,10 +31,11 @@ const SLOWEST_LOOK: Duration = Duration::from_millis(250);
 /// A runtime that does not answer within this time hangs.
 const RUNTIME_PATIENCE: Duration = Duration::from_secs(10);
 
-enum Look {
-    Good { status: Option<u16> },
-    NoAnswerYet { detail: String },
-    Bad { detail: String },
+/// What one look found.
+pub(super) struct Look {
+    pub(super) sample: Sample,
+    /// Nothing answers yet: soon it may.
+    starting: bool,
 }
 
 /// Asks until the application is healthy, or `plan` is used up.
@@ -85,39 +86,41 @@ async fn attempt(
 ) -> Result<Option<u16>, String> {
     let mut pause = QUICKEST_LOOK;
     loop {
-        match look(runtime, probe).await {
-            Look::Good { status } => return Ok(status),
-            Look::Bad { detail } => return Err(detail),
-            Look::NoAnswerYet { detail } if Instant::now() + pause >= window_ends => {
-                return Err(detail);
-            }
-            Look::NoAnswerYet { .. } => {
-                sleep(pause).await;
-                pause = (pause * 2).min(SLOWEST_LOOK);
-            }
+        let Look { sample, starting } = look(runtime, probe).await;
+        if sample.ok {
+            return Ok(sample.status);
         }
+        if !starting || Instant::now() + pause >= window_ends {
+            return Err(sample.detail);
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(SLOWEST_LOOK);
     }
 }
 
-async fn look(runtime: &dyn Runtime, probe: Option<&dyn Probe>) -> Look {
+/// One look: what the runtime says first, then what a visitor sees.
+pub(super) async fn look(runtime: &dyn Runtime, probe: Option<&dyn Probe>) -> Look {
     let Ok(health) = timeout(RUNTIME_PATIENCE, runtime.health()).await else {
         let seconds = RUNTIME_PATIENCE.as_secs();
-        let detail = format!("the runtime did not say within {seconds}s how the application is");
-        return Look::Bad { detail };
+        return bad(format!("the runtime did not say within {seconds}s how the application is"));
     };
     match health {
-        Ok(RuntimeHealth::Bad { detail }) => return Look::Bad { detail },
+        Ok(RuntimeHealth::Bad { detail }) => return bad(detail),
         Ok(RuntimeHealth::Starting) => {
-            return Look::NoAnswerYet { detail: "the container is still starting".to_owned() };
+            return Look { starting: true, ..bad("the container is still starting".to_owned()) };
         }
         Ok(RuntimeHealth::Fine) => {}
-        Err(failure) => return Look::Bad { detail: failure.message },
+        Err(failure) => return bad(failure.message),
     }
-    let Some(probe) = probe else { return Look::Good { status: None } };
-    let sample = probe.sample().await;
-    match (sample.ok, sample.status) {
-        (true, status) => Look::Good { status },
-        (false, None) => Look::NoAnswerYet { detail: sample.detail },
-        (false, Some(_)) => Look::Bad { detail: sample.detail },
-    }
+    let sample = match probe {
+        Some(probe) => probe.sample().await,
+        None => Sample { ok: true, status: None, wrong_content: false, detail: String::new() },
+    };
+    let starting = !sample.ok && sample.status.is_none();
+    Look { sample, starting }
+}
+
+fn bad(detail: String) -> Look {
+    let sample = Sample { ok: false, status: None, wrong_content: false, detail };
+    Look { sample, starting: false }
 }

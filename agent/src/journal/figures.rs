@@ -20,7 +20,7 @@ const AT_ONCE: usize = 2;
 
 /// The index knows these, and SQLite uses it for questions that say so in the same words.
 const INDEXED: &str = "name IN ('admitted', 'went_live', 'validated', 'verdict_received', \
-                       'quarantine_lifted', 'went_down', 'came_back')";
+                       'quarantine_lifted', 'monitor_began', 'monitor_ended', 'went_down', 'came_back')";
 
 #[derive(Debug, Clone)]
 pub(super) struct Figures {
@@ -37,12 +37,10 @@ impl Figures {
         &self,
         environment: EnvironmentName,
         window: Window,
-        monitored: bool,
     ) -> Result<Statistics, JournalError> {
         self.read(move |snapshot| {
             let reader = Reader { snapshot, environment: &environment, window };
-            let first = if monitored { reader.first("went_live")? } else { None };
-            let mut tally = Tally::new(window, first);
+            let mut tally = Tally::new(window);
             reader.what_was_so_before(&mut tally)?;
             reader.what_happened(&mut tally)?;
             reader.deployments(&mut tally)?;
@@ -113,18 +111,6 @@ fn reading(source: rusqlite::Error) -> JournalError {
 }
 
 impl Reader<'_> {
-    /// When an event of this name happened here first.
-    fn first(&self, name: &str) -> Result<Option<Timestamp>, JournalError> {
-        let sql = format!(
-            "SELECT min(at) FROM event INDEXED BY event_for_figures
-             WHERE environment = :environment AND name = :name AND {INDEXED}"
-        );
-        let parameters = named_params! { ":environment": self.environment.as_str(), ":name": name };
-        let first: Option<i64> =
-            self.snapshot.query_row(&sql, parameters, |row| row.get(0)).map_err(reading)?;
-        Ok(first.map(Timestamp))
-    }
-
     /// What was live when the window began, whether it was validated, and whether it was down.
     fn what_was_so_before(&self, tally: &mut Tally) -> Result<(), JournalError> {
         if let Some(live) = self.newest_before("went_live")? {
@@ -134,8 +120,10 @@ impl Reader<'_> {
                 validated.record(tally)?;
             }
         }
-        let (fell, rose) = (self.newest_before("went_down")?, self.newest_before("came_back")?);
-        let mut told: Vec<Found> = [fell, rose].into_iter().flatten().collect();
+        let mut told = Vec::new();
+        for name in ["monitor_began", "monitor_ended", "went_down", "came_back"] {
+            told.extend(self.newest_before(name)?);
+        }
         told.sort_by_key(|found| found.at);
         told.into_iter().try_for_each(|found| found.record(tally))
     }

@@ -273,7 +273,7 @@ impl Journal {
     }
 
     /// What became of the deployments of an environment in a stretch of time. Keeps nobody waiting:
-    /// it reads beside those who write. `monitored`: whether somebody watches if it is up.
+    /// it reads beside those who write.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -281,9 +281,8 @@ impl Journal {
         &self,
         environment: &EnvironmentName,
         window: Window,
-        monitored: bool,
     ) -> Result<Statistics, JournalError> {
-        self.figures.within(environment.clone(), window, monitored).await
+        self.figures.within(environment.clone(), window).await
     }
 
     /// When an event that figures are made of ([`ripcord_core::stats::Tally::EVENTS`]) happened last.

@@ -59,7 +59,7 @@ const THIRD: &str = "
     -- The events that figures are made of, by time: a small part of all, without the output.
     CREATE INDEX event_for_figures ON event (environment, name, at)
         WHERE name IN ('admitted', 'went_live', 'validated', 'verdict_received',
-                       'quarantine_lifted', 'went_down', 'came_back');
+                       'quarantine_lifted', 'monitor_began', 'monitor_ended', 'went_down', 'came_back');
 ";
 
 /// Makes the tables in a new file, and those that an older version lacks; refuses a file that a

@@ -175,6 +175,8 @@ fn event_phase(event: &Event) -> v1::Phase {
         | Event::Quarantined { .. }
         | Event::QuarantineLifted { .. }
         | Event::ListeningEnded
+        | Event::MonitorBegan { .. }
+        | Event::MonitorEnded
         | Event::WentDown { .. }
         | Event::CameBack { .. }
         | Event::CertificateExpires { .. }

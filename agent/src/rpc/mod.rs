@@ -2,6 +2,7 @@
 
 pub mod access;
 mod convert;
+mod ends;
 pub mod errors;
 mod files;
 pub mod limits;

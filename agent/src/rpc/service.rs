@@ -16,6 +16,7 @@ use super::{
     plan,
     progress::{self, ProgressStream, Reading},
     stats, status, stream_logs,
+    tls::Tls,
 };
 use crate::{
     engine::{Engine, EnvironmentHandle, Place},
@@ -32,6 +33,7 @@ pub struct Service {
     access: Arc<Access>,
     logs: Arc<stream_logs::Logs>,
     outlets: Arc<Outlets>,
+    tls: Arc<Tls>,
 }
 
 type Stream_<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -44,8 +46,9 @@ impl Service {
         access: Arc<Access>,
         logs: Arc<stream_logs::Logs>,
         outlets: Arc<Outlets>,
+        tls: Arc<Tls>,
     ) -> Self {
-        Self { engine, access, logs, outlets }
+        Self { engine, access, logs, outlets, tls }
     }
 
     fn environment(&self, name: &EnvironmentName) -> Result<&EnvironmentHandle, Status> {
@@ -184,7 +187,8 @@ impl AgentService for Service {
         let troubled = if shown.is_empty() { Vec::new() } else { self.outlets.in_trouble() };
         let environments = join_all(shown.into_iter().map(status::of)).await;
         let sinks = troubled.iter().map(notify_test::health).collect();
-        Ok(Response::new(v1::StatusResponse { agent: Some(status::agent()), environments, sinks }))
+        let agent = Some(status::agent(&self.tls.ends()));
+        Ok(Response::new(v1::StatusResponse { agent, environments, sinks }))
     }
 
     async fn history(

@@ -1,19 +1,30 @@
 //! What `ripcord status` shows of an environment.
 
-use ripcord_core::Phase;
+use ripcord_core::{Ends, Phase, Timestamp};
 use ripcord_proto::v1;
 
 use super::convert;
 use crate::{
-    engine::{EnvironmentHandle, Observation, Place, Stopped},
+    engine::{About, EnvironmentHandle, Observation, Place, Stopped},
     ports::Sample,
 };
 
-/// The agent itself.
-pub(super) fn agent() -> v1::AgentInfo {
+/// The agent itself, and what of its certificates ends when.
+pub(super) fn agent(certificates: &[Ends]) -> v1::AgentInfo {
     v1::AgentInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         host: gethostname::gethostname().to_string_lossy().into_owned(),
+        certificates: certificates.iter().map(certificate).collect(),
+    }
+}
+
+fn certificate(ends: &Ends) -> v1::CertificateInfo {
+    let now = Timestamp(jiff::Timestamp::now().as_millisecond());
+    v1::CertificateInfo {
+        whose: ends.whose.clone(),
+        expires: Some(convert::time(ends.until)),
+        days_left: ends.days_left(now),
+        ends_soon: ends.is_near(now),
     }
 }
 
@@ -33,6 +44,18 @@ fn stopped(environment: &Stopped) -> v1::EnvironmentStatus {
         url: environment.about.url.clone().unwrap_or_default(),
         stranded: "its journal cannot be used, so nobody watches what runs here".to_owned(),
         unavailable: environment.why.clone(),
+        ..probed(&environment.about)
+    }
+}
+
+/// What whoever looks from elsewhere has to know.
+fn probed(about: &About) -> v1::EnvironmentStatus {
+    let probed = about.probed.as_ref();
+    v1::EnvironmentStatus {
+        probe_url: probed.map(|it| it.url.clone()).unwrap_or_default(),
+        expected_status: probed.map_or(0, |it| it.status.into()),
+        contains: probed.and_then(|it| it.contains.clone()).unwrap_or_default(),
+        monitored: about.monitored,
         ..v1::EnvironmentStatus::default()
     }
 }
@@ -68,6 +91,7 @@ async fn driven(environment: &EnvironmentHandle) -> v1::EnvironmentStatus {
         unavailable: environment.about.unavailable.clone().unwrap_or_default(),
         subject: live_deployment.as_ref().and_then(|it| it.subject.clone()).unwrap_or_default(),
         author: live_deployment.and_then(|it| it.author).unwrap_or_default(),
+        ..probed(&environment.about)
     }
 }
 
@@ -81,6 +105,6 @@ fn phase(deployment: &ripcord_core::Deployment) -> v1::Phase {
 }
 
 fn health(seen: Observation) -> Option<v1::HealthInfo> {
-    let Sample { ok, status, detail } = seen.health?;
+    let Sample { ok, status, detail, .. } = seen.health?;
     Some(v1::HealthInfo { ok, status: status.map_or(0, u32::from), detail })
 }

@@ -19,7 +19,9 @@ use rustls_pki_types::{
 };
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::files;
+use ripcord_core::Ends;
+
+use super::{ends, files};
 use crate::config::TlsConfig;
 
 /// A file that cannot be used.
@@ -48,6 +50,7 @@ struct Live {
     generation: u64,
     server: Arc<ServerConfig>,
     clients: Arc<dyn ClientCertVerifier>,
+    ends: Vec<Ends>,
 }
 
 impl Tls {
@@ -81,6 +84,12 @@ impl Tls {
         .await;
     }
 
+    /// When the certificates and revocation lists in use end.
+    #[must_use]
+    pub fn ends(&self) -> Vec<Ends> {
+        self.live.load().ends.clone()
+    }
+
     /// For the next handshake.
     pub(super) fn server(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.live.load().server)
@@ -104,6 +113,7 @@ fn read(files: &TlsConfig, generation: u64) -> Result<Live, TlsError> {
     let clients = clients(files, Arc::clone(&provider))?;
     let chain: Vec<CertificateDer<'static>> = pem_items(&files.cert, "a certificate")?;
     warn_unless_valid_now(&files.cert, &chain);
+    let ends = ends(files, chain.first())?;
     let key = PrivateKeyDer::from_pem_file(&files.key)
         .map_err(|error| TlsError::new(&files.key, pem_problem(&error, "a private key")))?;
     let mut server = ServerConfig::builder_with_provider(provider)
@@ -116,7 +126,7 @@ fn read(files: &TlsConfig, generation: u64) -> Result<Live, TlsError> {
     // A resumed session would take the client's certificate from the ticket, unseen by the verifier.
     server.session_storage = Arc::new(NoServerSessionStorage {});
     server.send_tls13_tickets = 0;
-    Ok(Live { generation, server: Arc::new(server), clients })
+    Ok(Live { generation, server: Arc::new(server), clients, ends })
 }
 
 fn clients(
@@ -138,6 +148,19 @@ fn clients(
         judged = path;
     }
     verifier.build().map_err(|error| TlsError::new(judged, error.to_string()))
+}
+
+/// What of the files in use ends, and when.
+fn ends(files: &TlsConfig, own: Option<&CertificateDer<'static>>) -> Result<Vec<Ends>, TlsError> {
+    let own = own.and_then(|own| ends::of_certificate("agent certificate", own));
+    let authorities: Vec<CertificateDer<'static>> = pem_items(&files.client_ca, "a certificate")?;
+    let authorities = authorities.iter().filter_map(ends::of_authority);
+    let lists: Vec<CertificateRevocationListDer<'static>> = match &files.crl {
+        Some(path) => pem_items(path, "a revocation list")?,
+        None => Vec::new(),
+    };
+    let lists = lists.iter().filter_map(ends::of_list);
+    Ok(own.into_iter().chain(authorities).chain(lists).collect())
 }
 
 fn pem_items<T: PemObject>(path: &Path, what: &str) -> Result<Vec<T>, TlsError> {

@@ -84,11 +84,13 @@ pub fn sha(index: u8) -> CommitSha {
 }
 
 pub fn answered(status: u16) -> Sample {
-    Sample { ok: status == 200, status: Some(status), detail: format!("HTTP {status}") }
+    let (ok, detail) = (status == 200, format!("HTTP {status}"));
+    Sample { ok, status: Some(status), wrong_content: false, detail }
 }
 
 pub fn silent() -> Sample {
-    Sample { ok: false, status: None, detail: "connection refused".to_owned() }
+    let detail = "connection refused".to_owned();
+    Sample { ok: false, status: None, wrong_content: false, detail }
 }
 
 impl World {

@@ -91,7 +91,14 @@ impl Pki {
 
     /// An agent's certificate for localhost.
     pub fn agent(&self) -> Pair {
-        let mut params = params("agent", SystemTime::now() + Duration::from_secs(3600));
+        let hour = Duration::from_secs(3600);
+        self.agent_that_ends(hour, hour)
+    }
+
+    /// An agent's certificate that has lived for so long, and ends so soon.
+    pub fn agent_that_ends(&self, lived: Duration, left: Duration) -> Pair {
+        let mut params = params("agent", SystemTime::now() + left);
+        params.not_before = at!(SystemTime::now() - lived);
         params.subject_alt_names = vec![
             SanType::DnsName("localhost".try_into().unwrap()),
             SanType::IpAddress([127, 0, 0, 1].into()),

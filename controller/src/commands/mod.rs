@@ -3,6 +3,7 @@
 pub(crate) mod certs;
 pub(crate) mod completions;
 pub(crate) mod deploy;
+pub(crate) mod health;
 pub(crate) mod help;
 pub(crate) mod history;
 pub(crate) mod hold;
@@ -32,6 +33,7 @@ pub(crate) async fn run(cli: Cli) -> Exit {
         Command::Rollback(arguments) => return rollback::run(context, &arguments).await,
         Command::Watch(arguments) => return watch::run(context, &arguments).await,
         Command::Status(arguments) => status::run(context, &arguments).await,
+        Command::Health(arguments) => health::run(context, &arguments).await,
         Command::History(arguments) => history::run(context, &arguments).await,
         Command::Stats(arguments) => stats::run(context, &arguments).await,
         Command::Show(arguments) => show::run(context, &arguments).await,

@@ -51,31 +51,35 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
     if arguments.watch {
         return watch(context, &agent, arguments).await;
     }
-    let status = context.bounded(ask_once(&agent, arguments)).await?;
+    let status = context.bounded(ask_once(&agent, &arguments.environments)).await?;
     let text = shown(context, &status)?;
     if context.wants_json() { out::result(&text) } else { out::people(&text) }?;
     let failed = arguments.check && status.environments.iter().any(needs_attention);
     Ok(if failed { Exit::Unhealthy } else { Exit::Success })
 }
 
-async fn ask_once(agent: &Agent, arguments: &Arguments) -> Result<StatusResponse, Failure> {
-    ask(agent, &mut agent.connect().await?, arguments).await
+/// Asks for these environments; for all that may be seen, when none is named.
+pub(crate) async fn ask_once(
+    agent: &Agent,
+    environments: &[String],
+) -> Result<StatusResponse, Failure> {
+    ask(agent, &mut agent.connect().await?, environments).await
 }
 
 async fn ask(
     agent: &Agent,
     client: &mut Client,
-    arguments: &Arguments,
+    environments: &[String],
 ) -> Result<StatusResponse, Failure> {
-    let request = StatusRequest { environments: arguments.environments.clone() };
+    let request = StatusRequest { environments: environments.to_vec() };
     let status = match client.status(request).await {
         Ok(answer) => answer.into_inner(),
         Err(status) => return Err(agent.failure(&status).await),
     };
-    if status.environments.is_empty() && arguments.environments.is_empty() {
+    if status.environments.is_empty() && environments.is_empty() {
         return Err(Failure::Access { message: NOTHING_TO_SEE.to_owned() });
     }
-    for asked in &arguments.environments {
+    for asked in environments {
         if !status.environments.iter().any(|shown| &shown.name == asked) {
             let message = format!("the agent shows no environment {asked:?} to this certificate");
             return Err(Failure::Refused { reason: "UNKNOWN_ENVIRONMENT".to_owned(), message });
@@ -113,7 +117,7 @@ async fn look_again_and_again(
 ) -> Result<Exit, Failure> {
     let mut client = agent.connect().await?;
     loop {
-        match ask(agent, &mut client, arguments).await {
+        match ask(agent, &mut client, &arguments.environments).await {
             Ok(status) => screen.show(shown(context, &status)?)?,
             Err(Failure::Unreachable { message }) => {
                 screen.complain(&message);

@@ -7,7 +7,7 @@ use ripcord_proto::v1;
 use serde_json::{Value, json};
 
 use super::{phase_word, sinks};
-use crate::{exit::Exit, failure::Failure};
+use crate::{commands::health::Found, exit::Exit, failure::Failure};
 
 /// Why a command that has no result of its own could not be done.
 pub(crate) fn failure(command: Option<&str>, failure: &Failure, exit: Exit) -> Value {
@@ -27,9 +27,45 @@ pub(crate) fn status(status: &v1::StatusResponse) -> Value {
     let environments: Vec<Value> = status.environments.iter().map(environment).collect();
     json!({
         "schema": "ripcord/v1/status",
-        "agent": { "version": agent.version, "host": agent.host },
+        "agent": {
+            "version": agent.version,
+            "host": agent.host,
+            "certificates": agent.certificates.iter().map(certificate).collect::<Vec<_>>(),
+        },
         "environments": environments,
         "sinks": status.sinks.iter().map(sinks::health).collect::<Vec<_>>(),
+    })
+}
+
+fn certificate(one: &v1::CertificateInfo) -> Value {
+    json!({
+        "whose": one.whose,
+        "expires": one.expires.as_ref().map(rfc3339),
+        "days_left": one.days_left,
+        "ends_soon": one.ends_soon,
+    })
+}
+
+/// `health --json`.
+pub(crate) fn health(found: &[Found], exit: Exit) -> Value {
+    let environments: Vec<Value> = found.iter().map(looked_at).collect();
+    json!({
+        "schema": "ripcord/v1/health",
+        "ok": exit == Exit::Success,
+        "exit_code": exit.code(),
+        "environments": environments,
+    })
+}
+
+fn looked_at(Found { place, answer }: &Found) -> Value {
+    json!({
+        "name": place.name,
+        "url": place.shown_url(),
+        "ok": answer.ok,
+        "status": answer.status,
+        "took_ms": u64::try_from(answer.took.as_millis()).unwrap_or(u64::MAX),
+        "detail": text(&answer.wrong),
+        "deploying": place.changing,
     })
 }
 
@@ -41,7 +77,7 @@ fn environment(one: &v1::EnvironmentStatus) -> Value {
         "rollback_point": one.rollback_point.as_ref().map(placement),
         "phase": phase_word(one.phase()),
         "hold": one.hold.as_ref().map(hold),
-        "health": one.health.as_ref().map(health),
+        "health": one.health.as_ref().map(health_info),
         "exact": one.exact,
         "untracked": one.untracked,
         "active": number(one.active),
@@ -63,7 +99,7 @@ pub(crate) fn hold(hold: &v1::HoldInfo) -> Value {
     json!({ "by": hold.by, "reason": hold.reason, "since": hold.since.as_ref().map(rfc3339) })
 }
 
-fn health(health: &v1::HealthInfo) -> Value {
+fn health_info(health: &v1::HealthInfo) -> Value {
     let status = (health.status != 0).then_some(health.status);
     json!({ "ok": health.ok, "status": status, "detail": text(&health.detail) })
 }

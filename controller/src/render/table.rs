@@ -3,11 +3,11 @@
 use comfy_table::{ContentArrangement, Table};
 use jiff::{Timestamp, tz::TimeZone};
 use ripcord_proto::v1::{
-    DeploymentKind, DeploymentSummary, EnvironmentStatus, HistoryResponse, Outcome, Placement,
-    StatusResponse,
+    CertificateInfo, DeploymentKind, DeploymentSummary, EnvironmentStatus, HistoryResponse,
+    Outcome, Placement, StatusResponse,
 };
 
-use crate::certs::Listed;
+use crate::{certs::Listed, commands::health::Found};
 
 use super::{duration, json, phase_name, plain, sanitize::sanitize, short, sinks};
 
@@ -34,7 +34,39 @@ pub(crate) fn status(status: &StatusResponse) -> String {
         lines.extend(remarks(one));
     }
     lines.extend(status.sinks.iter().map(sinks::remark));
+    let certificates = status.agent.iter().flat_map(|agent| &agent.certificates);
+    lines.extend(certificates.filter(|it| it.ends_soon).map(ending));
     lines.join("\n")
+}
+
+fn ending(certificate: &CertificateInfo) -> String {
+    let whose = clean(&certificate.whose);
+    match certificate.days_left {
+        ..=0 => format!("agent: {whose} has ended: renew it now"),
+        1 => format!("agent: {whose} ends within 1 day: renew it"),
+        days => format!("agent: {whose} ends within {days} days: renew it"),
+    }
+}
+
+/// `ripcord health`.
+pub(crate) fn health(found: &[Found]) -> String {
+    let header = ["ENV", "HEALTH", "STATUS", "TIME", "URL", "WHAT IS WRONG"];
+    let rows = found.iter().map(|Found { place, answer }| {
+        let health = match (answer.ok, place.changing) {
+            (true, _) => "ok",
+            (false, true) => "deploying",
+            (false, false) => "DOWN",
+        };
+        vec![
+            clean(&place.name),
+            health.to_owned(),
+            answer.status.map_or_else(dash, |status| status.to_string()),
+            duration(answer.took),
+            clean(place.shown_url()),
+            clean(&answer.wrong),
+        ]
+    });
+    columns(&header, rows.collect())
 }
 
 fn environment_row(one: &EnvironmentStatus) -> Vec<String> {
@@ -44,7 +76,7 @@ fn environment_row(one: &EnvironmentStatus) -> Vec<String> {
         placement(one.live.as_ref()),
         placement(one.validated.as_ref()),
         format!("{}{active}", phase_name(one.phase())),
-        health(one),
+        health_word(one),
         one.hold.as_ref().map_or_else(dash, |_| "held".to_owned()),
         files(one),
         clean(&one.url),
@@ -59,7 +91,7 @@ fn placement(placement: Option<&Placement>) -> String {
     }
 }
 
-fn health(one: &EnvironmentStatus) -> String {
+fn health_word(one: &EnvironmentStatus) -> String {
     match &one.health {
         _ if !one.stranded.is_empty() => "STRANDED".to_owned(),
         None => dash(),
@@ -171,7 +203,7 @@ fn dash() -> String {
 
 #[cfg(test)]
 mod tests {
-    use ripcord_proto::v1::{HealthInfo, HoldInfo, Phase, SinkHealth, SinkState};
+    use ripcord_proto::v1::{AgentInfo, HealthInfo, HoldInfo, Phase, SinkHealth, SinkState};
 
     use super::*;
 
@@ -212,8 +244,15 @@ mod tests {
             ..SinkHealth::default()
         };
         sink.set_state(SinkState::Stopped);
+        let certificate = |days_left, ends_soon| {
+            let whose = "agent certificate".into();
+            CertificateInfo { whose, days_left, ends_soon, expires: None }
+        };
+        let certificates =
+            vec![certificate(200, false), certificate(6, true), certificate(0, true)];
+        let agent = Some(AgentInfo { certificates, ..AgentInfo::default() });
         let environments = vec![preprod, prod];
-        let response = StatusResponse { environments, sinks: vec![sink], agent: None };
+        let response = StatusResponse { environments, sinks: vec![sink], agent };
         insta::assert_snapshot!(status(&response), @r"
         ENV      LIVE              VALIDATED     PHASE          HEALTH    HOLD  FILES               URL
         preprod  bbbbbbb #143      aaaaaaa #141  watching #143  ok        -     exact, 3 untracked  https://preprod.example/
@@ -221,6 +260,8 @@ mod tests {
         prod: unhealthy: status 502
         prod: on hold: freeze by spiffe://x/operator/ann
         discord (/etc/ripcord/discord-webhook): stopped, nobody is told there since 2023-11-14T22:13:20Z: Discord answers 404: make a webhook
+        agent: agent certificate ends within 6 days: renew it
+        agent: agent certificate has ended: renew it now
         ");
     }
 

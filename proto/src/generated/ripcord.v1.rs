@@ -619,12 +619,29 @@ pub struct StatusResponse {
     #[prost(message, repeated, tag = "4")]
     pub sinks: ::prost::alloc::vec::Vec<SinkHealth>,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AgentInfo {
     #[prost(string, tag = "1")]
     pub version: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub host: ::prost::alloc::string::String,
+    /// What the agent relies on and what ends: certificates, and lists of revoked ones.
+    #[prost(message, repeated, tag = "3")]
+    pub certificates: ::prost::alloc::vec::Vec<CertificateInfo>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CertificateInfo {
+    /// Such as `agent certificate`.
+    #[prost(string, tag = "1")]
+    pub whose: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub expires: ::core::option::Option<::prost_types::Timestamp>,
+    /// By the agent's clock, the last day begun counts; 0 or less: it has ended.
+    #[prost(int64, tag = "3")]
+    pub days_left: i64,
+    /// It is near enough to its end, for one of its age, that somebody should renew it.
+    #[prost(bool, tag = "4")]
+    pub ends_soon: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EnvironmentStatus {
@@ -667,6 +684,17 @@ pub struct EnvironmentStatus {
     pub subject: ::prost::alloc::string::String,
     #[prost(string, tag = "16")]
     pub author: ::prost::alloc::string::String,
+    /// What the agent's probe asks for; may be an address that only the agent reaches.
+    #[prost(string, tag = "17")]
+    pub probe_url: ::prost::alloc::string::String,
+    /// What it must answer: the HTTP status, and a text in the body (empty: any body).
+    #[prost(uint32, tag = "18")]
+    pub expected_status: u32,
+    #[prost(string, tag = "19")]
+    pub contains: ::prost::alloc::string::String,
+    /// The agent looks although nothing happens, and tells people when it is down.
+    #[prost(bool, tag = "20")]
+    pub monitored: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HoldInfo {

@@ -117,6 +117,8 @@ impl Deployment {
             | Event::TreeReset(_)
             | Event::Restarted { .. }
             | Event::StillStranded { .. }
+            | Event::MonitorBegan { .. }
+            | Event::MonitorEnded
             | Event::WentDown { .. }
             | Event::CameBack { .. }
             | Event::CertificateExpires { .. }

@@ -9,6 +9,7 @@ use crate::{
     ids::{DeploymentNumber, Timestamp},
     lifecycle::{Deployment, Kind, Outcome, Phase, Placement},
     limits,
+    monitor::Monitored,
 };
 
 impl Environment {
@@ -49,6 +50,16 @@ impl Environment {
             Event::QuarantineLifted { sha } => {
                 self.quarantined.remove(sha);
             }
+            Event::MonitorBegan { unwatched_ms } => {
+                let again = self.monitored.map(|it| it.after_a_pause(*unwatched_ms));
+                self.monitored = Some(again.unwrap_or(Monitored::from(at)));
+            }
+            Event::MonitorEnded => self.monitored = None,
+            Event::WentDown { .. } => self.note_down(Some(at)),
+            Event::CameBack { .. } => self.note_down(None),
+            Event::CertificateExpires { whose, days } => {
+                self.expiries_told.insert(whose.clone(), *days);
+            }
             Event::Admitted { .. }
             | Event::Refused { .. }
             | Event::PhaseEntered { .. }
@@ -64,9 +75,6 @@ impl Environment {
             | Event::Condemned { .. }
             | Event::Superseded { .. }
             | Event::ListeningEnded
-            | Event::WentDown { .. }
-            | Event::CameBack { .. }
-            | Event::CertificateExpires { .. }
             | Event::UndoneBy { .. }
             | Event::Retargeted { .. }
             | Event::Ended { .. }
@@ -140,6 +148,8 @@ impl Environment {
             | Event::Quarantined { .. }
             | Event::QuarantineLifted { .. }
             | Event::ListeningEnded
+            | Event::MonitorBegan { .. }
+            | Event::MonitorEnded
             | Event::WentDown { .. }
             | Event::CameBack { .. }
             | Event::CertificateExpires { .. }
@@ -182,6 +192,12 @@ impl Environment {
                 | Outcome::Refused,
             )
             | None => {}
+        }
+    }
+
+    fn note_down(&mut self, since: Option<Timestamp>) {
+        if let Some(monitored) = &mut self.monitored {
+            monitored.down_since = since;
         }
     }
 

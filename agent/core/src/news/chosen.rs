@@ -59,7 +59,9 @@ pub(super) fn story(
         // The phase that follows says it.
         Event::Prepared { .. } | Event::WentLive { .. } => None,
         // Details: the deployment's story has them.
-        Event::BaselineFound { .. }
+        Event::MonitorBegan { .. }
+        | Event::MonitorEnded
+        | Event::BaselineFound { .. }
         | Event::ValidatedImported { .. }
         | Event::TreeReset(_)
         | Event::Restarted { .. }
@@ -84,6 +86,8 @@ pub(super) fn is_detail(event: &Event) -> bool {
         | Event::QuarantineLifted { .. }
         | Event::Prepared { .. }
         | Event::WentLive { .. }
+        | Event::MonitorBegan { .. }
+        | Event::MonitorEnded
         | Event::BaselineFound { .. }
         | Event::ValidatedImported { .. }
         | Event::TreeReset(_)

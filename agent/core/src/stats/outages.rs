@@ -24,42 +24,67 @@ impl Uptime {
     }
 }
 
-/// Adds up outages within the time that is watched.
+/// Adds up what was watched, and the outages in it. Time in which nobody looked is neither.
 #[derive(Debug)]
 pub(super) struct Outages {
-    watched: Window,
+    window: Window,
+    watched_since: Option<Timestamp>,
     down_since: Option<Timestamp>,
+    monitored_ms: u64,
     down_ms: u64,
     outages: u64,
 }
 
 impl Outages {
-    pub(super) fn within(watched: Window) -> Self {
-        Self { watched, down_since: None, down_ms: 0, outages: 0 }
+    pub(super) fn within(window: Window) -> Self {
+        let (watched_since, down_since, monitored_ms, down_ms, outages) = (None, None, 0, 0, 0);
+        Self { window, watched_since, down_since, monitored_ms, down_ms, outages }
     }
 
     pub(super) fn note(&mut self, at: Timestamp, event: &Event) {
-        if matches!(event, Event::WentDown { .. }) {
+        if let Event::MonitorBegan { unwatched_ms } = event {
+            let gap = i64::try_from(*unwatched_ms).unwrap_or(i64::MAX);
+            let is_down = self.down_since.is_some();
+            self.pause(Timestamp(at.0.saturating_sub(gap)));
+            self.watched_since = Some(at);
+            // Nobody saw it come back.
+            self.down_since = is_down.then_some(at);
+        } else if matches!(event, Event::MonitorEnded) {
+            self.end_outage(at);
+            self.pause(at);
+        } else if matches!(event, Event::WentDown { .. }) {
             // Told twice, it still is one outage.
             self.down_since.get_or_insert(at);
         } else if matches!(event, Event::CameBack { .. }) {
-            self.close(at);
+            self.end_outage(at);
         }
     }
 
-    fn close(&mut self, at: Timestamp) {
+    /// Nobody looks from `at` on.
+    fn pause(&mut self, at: Timestamp) {
+        if let Some(since) = self.watched_since.take() {
+            self.monitored_ms = self.monitored_ms.saturating_add(self.window.overlap(since, at));
+        }
         if let Some(since) = self.down_since.take() {
-            let is_later = since < self.watched.to && at > self.watched.from;
-            self.outages += u64::from(is_later);
-            self.down_ms = self.down_ms.saturating_add(self.watched.overlap(since, at));
+            self.down_ms = self.down_ms.saturating_add(self.window.overlap(since, at));
         }
     }
 
-    pub(super) fn finish(mut self) -> Uptime {
-        self.close(self.watched.to);
-        let monitored_ms = self.watched.to.since(self.watched.from);
+    fn end_outage(&mut self, at: Timestamp) {
+        if let Some(since) = self.down_since.take() {
+            let is_in_window = since < self.window.to && at > self.window.from;
+            self.outages += u64::from(is_in_window);
+            self.down_ms = self.down_ms.saturating_add(self.window.overlap(since, at));
+        }
+    }
+
+    /// `None` when nobody looked in all that time.
+    pub(super) fn finish(mut self) -> Option<Uptime> {
+        self.end_outage(self.window.to);
+        self.pause(self.window.to);
         // A clock that went back may have counted a stretch twice.
+        let monitored_ms = self.monitored_ms.min(self.window.to.since(self.window.from));
         let down_ms = self.down_ms.min(monitored_ms);
-        Uptime { monitored_ms, down_ms, outages: self.outages }
+        (monitored_ms > 0).then_some(Uptime { monitored_ms, down_ms, outages: self.outages })
     }
 }

@@ -24,7 +24,7 @@ pub struct Tally {
     to_verdict: Vec<u64>,
     to_roll_back: Vec<u64>,
     exposure: Exposure,
-    outages: Option<Outages>,
+    outages: Outages,
     alarms: Alarms,
     /// What went live and has no verdict yet.
     undecided: BTreeMap<DeploymentNumber, Timestamp>,
@@ -34,20 +34,21 @@ pub struct Tally {
 
 impl Tally {
     /// The names of the events that [`Self::record`] looks at; others may be left out.
-    pub const EVENTS: [&'static str; 7] = [
+    pub const EVENTS: [&'static str; 9] = [
         "admitted",
         "went_live",
         "validated",
         "verdict_received",
         "quarantine_lifted",
+        "monitor_began",
+        "monitor_ended",
         "went_down",
         "came_back",
     ];
 
-    /// Nothing so far. `monitored_since`: since when somebody watches whether it is up.
+    /// Nothing so far.
     #[must_use]
-    pub fn new(window: Window, monitored_since: Option<Timestamp>) -> Self {
-        let watched = |since: Timestamp| Window { from: window.from.max(since), ..window };
+    pub fn new(window: Window) -> Self {
         Self {
             window,
             deployments: 0,
@@ -58,7 +59,7 @@ impl Tally {
             to_verdict: Vec::new(),
             to_roll_back: Vec::new(),
             exposure: Exposure::within(window),
-            outages: monitored_since.map(|since| Outages::within(watched(since))),
+            outages: Outages::within(window),
             alarms: Alarms::default(),
             undecided: BTreeMap::new(),
             decided: BTreeSet::new(),
@@ -112,9 +113,7 @@ impl Tally {
     /// the window began is only known when the facts that say so come first.
     pub fn record(&mut self, at: Timestamp, entry: &Entry) {
         self.exposure.note(at, entry);
-        if let Some(outages) = &mut self.outages {
-            outages.note(at, &entry.event);
-        }
+        self.outages.note(at, &entry.event);
         self.alarms.note(self.window.contains(at), entry);
         self.time_verdict(at, entry);
     }
@@ -147,7 +146,7 @@ impl Tally {
             to_verdict: self.to_verdict.into(),
             to_roll_back: self.to_roll_back.into(),
             unvalidated_live_ms: self.exposure.total_ms(self.window.to),
-            uptime: self.outages.map(Outages::finish),
+            uptime: self.outages.finish(),
         }
     }
 }

@@ -41,6 +41,7 @@ impl Draft<'_> {
         for (number, phase) in waiting.collect::<Vec<_>>() {
             self.push(number, Event::Recovered { phase, away_ms });
         }
+        self.go_on_monitoring(u64::try_from(away_ms).unwrap_or(0));
         Answer::Done
     }
 }

@@ -44,6 +44,7 @@ impl Draft<'_> {
             (Phase::Probing, Ok(StepDone::Healthy { status, attempts })) => {
                 self.go_on(&active, |draft| {
                     draft.push(number, Event::WentLive { status, attempts });
+                    draft.is_up();
                     draft.went_live(&active);
                 });
             }

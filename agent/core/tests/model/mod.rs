@@ -10,8 +10,8 @@ use std::{collections::BTreeMap, fmt};
 use proptest::sample::Index;
 use ripcord_core::{
     CommitSha, Decision, DeployRequest, DeploymentNumber, Entry, Environment, Event, Failure,
-    FailureKind, Identity, Input, Kind, Outcome, Phase, Placement, Policy, RollbackRequest, Step,
-    StepDone, Timestamp, Verdict, VerdictReport, Watch, notice,
+    FailureKind, Identity, Input, Kind, Looked, Outcome, Phase, Placement, Policy, RollbackRequest,
+    Step, StepDone, Timestamp, Verdict, VerdictReport, Watch, notice,
 };
 
 use self::moves::Move;
@@ -146,6 +146,13 @@ impl World {
     pub fn verdict(&mut self, number: u64, value: Verdict) -> Option<&Decision> {
         let deployment = DeploymentNumber(number);
         self.give(Input::Verdict { deployment, report: VerdictReport::of(value) })
+    }
+
+    /// The monitor looks.
+    pub fn looked(&mut self, ok: bool) {
+        let detail = if ok { String::new() } else { "connection refused".to_owned() };
+        let looked = Looked { ok, status: None, wrong_content: false, detail };
+        self.give(Input::Looked(looked));
     }
 
     pub fn later(&mut self, millis: u64) {

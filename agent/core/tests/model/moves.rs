@@ -34,6 +34,9 @@ pub enum Move {
         on: Index,
         value: Verdict,
     },
+    Looked {
+        ok: bool,
+    },
     Later(u64),
     Crash,
     /// A message of a step or a watcher that nobody expects any more.
@@ -85,6 +88,7 @@ impl Move {
                     world.verdict(on.get(&watches).deployment.0, *value);
                 }
             }
+            Self::Looked { ok } => world.looked(*ok),
             Self::Later(millis) => world.later(*millis),
             Self::Crash => world.crash(),
             Self::Stray { from, value } => {
@@ -130,6 +134,7 @@ pub fn a_move() -> impl Strategy<Value = Move> {
         3 => failure().prop_map(Move::StepBad),
         6 => Just(Move::AllStepsGood),
         6 => (any::<Index>(), verdict()).prop_map(|(on, value)| Move::Verdict { on, value }),
+        3 => any::<bool>().prop_map(|ok| Move::Looked { ok }),
         2 => (1..5_000_000u64).prop_map(Move::Later),
         2 => Just(Move::Crash),
         1 => (1..9u64, verdict()).prop_map(|(from, value)| Move::Stray { from, value }),
@@ -142,12 +147,13 @@ pub fn a_policy() -> impl Strategy<Value = Policy> {
         1 => Just(VerifyWhen::Before),
         1 => Just(VerifyWhen::None),
     ];
-    let flags = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.2));
-    (when, flags).prop_map(|(when, (keep, late_verdicts, hold))| Policy {
+    let flags = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.2), any::<bool>());
+    (when, flags).prop_map(|(when, (keep, late_verdicts, hold, monitored))| Policy {
         when,
         on_deadline: if keep { OnDeadline::Keep } else { OnDeadline::Rollback },
         late_verdicts,
         hold_after_manual_rollback: hold,
+        monitored,
         ..Policy::default()
     })
 }

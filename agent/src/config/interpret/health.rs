@@ -53,6 +53,10 @@ fn check(health: &HealthConfig, place: &mut Place<'_, '_>) {
     let contains_something = health.contains.as_deref() != Some("");
     let message = "is empty, which every body contains: write a text, or remove the key";
     place.check(contains_something, &["health", "contains"], message);
+    if let Some(Monitor::Cron(cron)) = &health.monitor {
+        let comes = cron.find_next_occurrence(&jiff::Zoned::now(), false).is_ok();
+        place.check(comes, &["health", "monitor"], "names a time that never comes");
+    }
     let busy = matches!(health.monitor, Some(Monitor::Every(every)) if every.is_zero());
     place.check(!busy, &["health", "monitor"], "must be longer than 0");
 }

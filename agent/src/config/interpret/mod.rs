@@ -23,6 +23,11 @@ pub(super) fn config(raw: RawConfig, faults: &mut Faults<'_>) -> Option<Config> 
     if raw.environments.is_empty() {
         faults.add(&[], "no environment is configured: add a table [environments.NAME]");
     }
+    if raw.environments.contains_key(&EnvironmentName::agent()) {
+        let message = "environments.agent has the name under which the agent keeps what concerns \
+                       itself: give the environment another one";
+        faults.add(&["environments", EnvironmentName::agent().as_str()], message);
+    }
     check_selectors(&raw, faults);
     check_notify(&raw.notify, faults);
     check_promotions(&raw.environments, faults);

@@ -119,6 +119,8 @@ pub fn meaning(event: &Event) -> Meaning {
         | Event::Quarantined { .. }
         | Event::QuarantineLifted { .. }
         | Event::ListeningEnded
+        | Event::MonitorBegan { .. }
+        | Event::MonitorEnded
         | Event::WentDown { .. }
         | Event::CameBack { .. }
         | Event::CertificateExpires { .. }

@@ -1,0 +1,217 @@
+//! `ripcord health`: whether the applications answer, seen from where the controller runs. The way in
+//! which a dead machine is noticed, too.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use clap::Args;
+use reqwest::{Client, Url};
+use ripcord_proto::v1::{EnvironmentStatus, Phase};
+use tokio::task::JoinSet;
+
+use super::status;
+use crate::{
+    alarm::{Alarm, Locale, Voice},
+    context::Context,
+    exit::Exit,
+    failure::Failure,
+    out,
+    probe::{self, Answer, Expected},
+    render::{json, table},
+};
+
+const AFTER_HELP: &str = "\
+Examples:
+  ripcord health                                    all environments of the agent
+  ripcord health prod --notify-url-file discord.url     for an hourly workflow
+  ripcord health --url https://app.example/ --contains Welcome
+
+Exit codes: 0 healthy · 4 certificate or role · 5 agent unreachable · 6 unknown environment · 10 one is unhealthy.";
+
+/// Whether the applications answer, seen from here
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    /// Only these; default: all that the certificate may see
+    #[arg(value_name = "ENV")]
+    environments: Vec<String>,
+    /// Look at this address, and ask no agent
+    #[arg(long, value_name = "URL", conflicts_with = "environments")]
+    url: Option<Url>,
+    /// What the body at --url must contain
+    #[arg(long, value_name = "TEXT", requires = "url")]
+    contains: Option<String>,
+    /// A file with the address of a Discord webhook, for what the agent cannot tell itself
+    #[arg(long, value_name = "FILE")]
+    notify_url_file: Option<PathBuf>,
+    /// The language of that message
+    #[arg(long, value_enum, default_value_t = Locale::Fr, value_name = "LOCALE")]
+    locale: Locale,
+}
+
+/// A place that is looked at.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) name: String,
+    title: String,
+    url: String,
+    expected: Expected,
+    /// A deployment restarts it just now.
+    pub(crate) changing: bool,
+    /// The agent sees that it is down, and tells people.
+    agent_tells: bool,
+}
+
+/// A place, and what was found there.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub(crate) place: Place,
+    pub(crate) answer: Answer,
+}
+
+impl Found {
+    fn is_alarming(&self) -> bool {
+        !self.answer.ok && !self.place.changing
+    }
+}
+
+impl Place {
+    /// Its address without what may be a secret.
+    pub(crate) fn shown_url(&self) -> &str {
+        self.url.split(['?', '#']).next().unwrap_or_default()
+    }
+
+    fn of_url(url: &Url, contains: &str) -> Self {
+        let name = url.host_str().unwrap_or_default().to_owned();
+        Self {
+            title: name.clone(),
+            name,
+            url: url.to_string(),
+            expected: Expected { status: 200, contains: contains.to_owned() },
+            changing: false,
+            agent_tells: false,
+        }
+    }
+
+    /// Looks where the agent's probe looks, or at the users' address where only the agent's own
+    /// machine reaches the former.
+    fn of_environment(one: &EnvironmentStatus) -> Self {
+        let near = Url::parse(&one.probe_url).ok();
+        let far = Url::parse(&one.url).ok();
+        let is_far = near.as_ref().is_some_and(|near| !is_loopback(near));
+        let same_page = near.as_ref().map(Url::path) == far.as_ref().map(Url::path);
+        let probed = is_far || far.is_none();
+        let status = u16::try_from(one.expected_status).ok().filter(|status| *status != 0);
+        let expected = Expected {
+            status: status.filter(|_| probed || same_page).unwrap_or(200),
+            contains: if probed || same_page { one.contains.clone() } else { String::new() },
+        };
+        let unhealthy = one.health.as_ref().is_some_and(|health| !health.ok);
+        Self {
+            name: one.name.clone(),
+            title: if one.title.is_empty() { one.name.clone() } else { one.title.clone() },
+            url: if probed { one.probe_url.clone() } else { one.url.clone() },
+            expected,
+            changing: is_changing(one.phase()),
+            agent_tells: one.monitored && unhealthy,
+        }
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
+}
+
+fn is_changing(phase: Phase) -> bool {
+    match phase {
+        Phase::Resetting | Phase::Restarting | Phase::Probing | Phase::RollingBack => true,
+        Phase::Unspecified
+        | Phase::Queued
+        | Phase::Preparing
+        | Phase::Gating
+        | Phase::Watching
+        | Phase::Ended => false,
+    }
+}
+
+/// Runs it.
+pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    let voice = arguments.notify_url_file.as_deref();
+    let voice = voice.map(|file| Voice::read(file, arguments.locale)).transpose()?;
+    let client = probe::client()?;
+    let places = match &arguments.url {
+        Some(url) => vec![Place::of_url(url, arguments.contains.as_deref().unwrap_or_default())],
+        None => match ask(context, &arguments.environments).await {
+            Ok(places) => places,
+            Err(failure) => {
+                cry_for(voice.as_ref(), &client, &failure).await;
+                return Err(failure);
+            }
+        },
+    };
+    let found = look_at(places, &client).await;
+    let unhealthy = found.iter().any(Found::is_alarming);
+    let exit = if unhealthy { Exit::Unhealthy } else { Exit::Success };
+    if let Some(voice) = &voice {
+        raise(voice, &client, &found).await;
+    }
+    if context.wants_json() {
+        out::json(&json::health(&found, exit))?;
+    } else {
+        out::people(&table::health(&found))?;
+    }
+    Ok(exit)
+}
+
+async fn ask(context: &mut Context, environments: &[String]) -> Result<Vec<Place>, Failure> {
+    let agent = context.agent()?;
+    let status = context.bounded(status::ask_once(&agent, environments)).await?;
+    Ok(status.environments.iter().map(Place::of_environment).collect())
+}
+
+/// All at once: one that hangs does not hide the others.
+async fn look_at(places: Vec<Place>, client: &Client) -> Vec<Found> {
+    let mut looking = JoinSet::new();
+    for (at, place) in places.into_iter().enumerate() {
+        let client = client.clone();
+        looking.spawn(async move {
+            let answer = probe::believed(&client, &place.url, &place.expected).await;
+            (at, Found { place, answer })
+        });
+    }
+    let mut found = looking.join_all().await;
+    found.sort_by_key(|(at, _)| *at);
+    found.into_iter().map(|(_, found)| found).collect()
+}
+
+/// Tells of an agent that cannot tell itself. What is wrong with the command is told on the terminal.
+async fn cry_for(voice: Option<&Voice>, client: &Client, failure: &Failure) {
+    let silent = match failure {
+        Failure::Access { .. }
+        | Failure::Unreachable { .. }
+        | Failure::TimedOut { .. }
+        | Failure::Unexpected(_) => true,
+        Failure::Usage(_) | Failure::Refused { .. } | Failure::Detached | Failure::Stdout(_) => {
+            false
+        }
+    };
+    if let (Some(voice), true) = (voice, silent) {
+        let why = failure.to_string();
+        tell(voice, client, &Alarm::AgentSilent { why: &why }).await;
+    }
+}
+
+async fn raise(voice: &Voice, client: &Client, found: &[Found]) {
+    for one in found.iter().filter(|one| one.is_alarming() && !one.place.agent_tells) {
+        let (title, url) = (one.place.title.as_str(), one.place.shown_url());
+        tell(voice, client, &Alarm::Down { title, url, why: &one.answer.wrong }).await;
+    }
+}
+
+/// An alarm that nobody hears changes neither the result nor the exit code.
+async fn tell(voice: &Voice, client: &Client, alarm: &Alarm<'_>) {
+    if let Err(why) = voice.raise(client, alarm).await {
+        out::complain(&format!("the alarm could not be raised: {why}"));
+    }
+}
