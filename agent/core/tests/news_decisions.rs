@@ -136,7 +136,9 @@ fn forms_after(event: Option<&Event>) -> Vec<(String, Event)> {
             OUTCOMES.map(form).to_vec()
         }
         Event::Ended { .. } => one(Event::StillStranded { after_ms: 900_000 }),
-        Event::StillStranded { .. } => {
+        Event::StillStranded { .. } => one(Event::MonitorBegan { unwatched_ms: 0 }),
+        Event::MonitorBegan { .. } => one(Event::MonitorEnded),
+        Event::MonitorEnded => {
             let form = |wrong_content| {
                 let name = if wrong_content { "went_down, wrong content" } else { "went_down" };
                 (name.to_owned(), Event::WentDown { status: None, wrong_content, detail: why() })

@@ -200,7 +200,10 @@ fn up() -> Event {
 
 fn uptime(window: Window, since: i64, parts: &[(i64, Event)]) -> Option<(u64, u64, u64)> {
     let mut tally = Tally::new(window);
-    tally.record(Timestamp(since), &entry(Event::MonitorBegan { unwatched_ms: 0 }));
+    tally.record(
+        Timestamp(since),
+        &Entry { deployment: None, event: Event::MonitorBegan { unwatched_ms: 0 } },
+    );
     story(parts).iter().for_each(|(at, entry)| tally.record(*at, entry));
     tally.finish().uptime.map(|up| (up.monitored_ms, up.down_ms, up.outages))
 }
