@@ -59,7 +59,9 @@ fn write_history(file: &Path) {
                 (i * {APART_MS}) || ',\"live_at\":' || (i * {APART_MS} + 4000) ||
                 ',\"finished_at\":' || (i * {APART_MS} + 64000) || '}}' FROM n"
     );
-    written.execute_batch(&format!("BEGIN; {events}; {deployments}; COMMIT;")).unwrap();
+    let monitor = "INSERT INTO event (at, environment, name, data) VALUES
+        (0, 'lab', 'monitor_began', '{\"event\":\"monitor_began\",\"unwatched_ms\":0}')";
+    written.execute_batch(&format!("BEGIN; {monitor}; {events}; {deployments}; COMMIT;")).unwrap();
 }
 
 async fn figures(journal: &Journal, days: i64) -> Statistics {
