@@ -63,12 +63,14 @@ impl Life {
             assert!(began.elapsed() < PATIENCE, "the agent does not answer, and lives");
             std::thread::sleep(Duration::from_millis(1));
         }
-        self.spare();
+        self.killer = None;
     }
 
-    /// It is not killed any more.
-    pub fn spare(&mut self) {
-        self.killer = None;
+    /// It is not killed any more; answers whether it is too late for that.
+    pub async fn spare(&mut self) -> bool {
+        let Some(killer) = self.killer.take() else { return false };
+        killer.abort();
+        killer.await.is_ok()
     }
 
     /// Stops it, as an operator would.

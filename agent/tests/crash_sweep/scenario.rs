@@ -204,8 +204,12 @@ impl Driver {
 
     /// Stops the agent, and reads what it leaves.
     async fn leave(mut self) -> Played {
-        if let Some(life) = self.life.as_mut() {
-            life.spare();
+        while let Some(life) = self.life.as_mut() {
+            if !life.spare().await {
+                break;
+            }
+            self.bury(&Status::unavailable("it was killed at the very end"));
+            self.settled().await;
         }
         let served = evidence::served(&self.world.url).await;
         let stopped = self.life.take().map(Life::end);
