@@ -160,7 +160,7 @@ impl Driver {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.decide_for_itself(Input::Tick).await;
                 }
-                _ = self.beat.tick(), if waits => self.note_alive().await,
+                _ = self.beat.tick(), if waits => self.note_alive(),
             }
         }
         self.farewell().await;
@@ -190,10 +190,14 @@ impl Driver {
     }
 
     /// Time in which no agent runs does not count against the time for a verdict.
-    async fn note_alive(&self) {
-        if let Err(error) = self.journal.beat(&self.name, self.clock.now()).await {
-            tracing::debug!(environment = %self.name, %error, "not noted");
-        }
+    /// Decisions do not wait for the note.
+    fn note_alive(&self) {
+        let (journal, name, now) = (self.journal.clone(), self.name.clone(), self.clock.now());
+        tokio::spawn(async move {
+            if let Err(error) = journal.beat(&name, now).await {
+                tracing::debug!(environment = %name, %error, "not noted");
+            }
+        });
     }
 
     async fn answer(&mut self, request: Request) {
