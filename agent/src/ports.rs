@@ -1,13 +1,18 @@
 //! What the engine needs of the outside world, as traits. Adapters implement them; nothing here acts.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use ripcord_core::{
-    CommitSha, DeploymentNumber, Event, Failure, Pace, VerdictReport,
+    BackupId, CommitSha, DeploymentNumber, Event, Failure, Pace, Placement, Timestamp,
+    VerdictReport,
     ci::{Run, Wanted},
-    effect::TreeReport,
+    effect::{BackupReport, TreeReport},
 };
 use tokio::{sync::mpsc, time::Instant};
 
@@ -44,6 +49,84 @@ pub trait SourceRepository: Send + Sync {
 
     /// Lets go of the pins that are not among `keep` (rollback targets).
     async fn unpin_except(&self, keep: &[CommitSha]) -> Result<(), Failure>;
+
+    /// The commits that `to` has and `from` does not, as far as they are here; asks nobody, and
+    /// changes nothing.
+    async fn between(&self, from: CommitSha, to: CommitSha) -> Result<Between, Failure>;
+
+    /// Whether a reset to an earlier commit brings back what was live then. A promote command may
+    /// bring anything: there only a backup does.
+    fn remembers(&self) -> bool {
+        true
+    }
+}
+
+/// What lies between two commits.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Between {
+    /// So many commits come.
+    pub ahead: u64,
+    /// So many commits go: the new one is older, or on another line.
+    pub behind: u64,
+    /// The newest of those that come, as `acfdb42 Fix bug analysis`, at most [`COMMITS_SHOWN`].
+    pub subjects: Vec<String>,
+}
+
+/// So many commits are named in a plan; the rest are counted.
+pub const COMMITS_SHOWN: usize = 10;
+
+/// Where the files of an environment are saved before a deployment touches them.
+///
+/// Every call is repeatable: recovery makes it again after a crash at any point.
+#[async_trait]
+pub trait Backups: Send + Sync {
+    /// Whether a backup could be made, and restored, now: asked before anything else.
+    async fn preflight(&self) -> Result<(), Failure>;
+
+    /// Saves the files, reads back what it saved, and lets the oldest backups go. `of` says what
+    /// they are. A backup that is not whole and verified never shows in [`Self::list`].
+    async fn make(
+        &self,
+        before: DeploymentNumber,
+        of: Option<Placement>,
+        reporter: &Reporter,
+    ) -> Result<BackupReport, Failure>;
+
+    /// What is there, newest first; what cannot be used is shown as such.
+    async fn list(&self) -> Result<Vec<Backup>, Failure>;
+
+    /// Verifies the backup, then makes the files those that it holds. Until it is verified nothing
+    /// is touched; afterwards each file is the old or the new one, whole, at any instant. What was
+    /// there is moved aside, and kept until the next restore.
+    async fn restore(
+        &self,
+        id: &BackupId,
+        deployment: DeploymentNumber,
+        reporter: &Reporter,
+    ) -> Result<TreeReport, Failure>;
+}
+
+/// A backup, as it lies on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backup {
+    /// Its name.
+    pub id: BackupId,
+    /// The deployment before which it was made.
+    pub before: DeploymentNumber,
+    /// What its files are; `None` when nobody knew.
+    pub of: Option<Placement>,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// So many files.
+    pub files: u64,
+    /// So many bytes of them.
+    pub bytes: u64,
+    /// So many bytes on the disk.
+    pub archive_bytes: u64,
+    /// The folder that holds it.
+    pub path: PathBuf,
+    /// Why it cannot be used, as far as a look without reading it all can tell.
+    pub damage: Option<String>,
 }
 
 /// A commit that may be reset to.

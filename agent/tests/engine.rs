@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod support {
+    pub mod bounded;
     pub mod fake;
 }
 
@@ -147,7 +148,7 @@ async fn a_reset_that_hangs_ends_in_time_and_nobody_writes_beside_it() {
     let ended = lab.ended(number).await;
     assert_eq!(ended.outcome, Some(Outcome::Stranded));
     let message = ended.failure.unwrap().message;
-    assert!(message.contains("writing the work tree took longer than"), "{message}");
+    assert!(message.contains("writing the files took longer than"), "{message}");
     assert!(agent.lock.try_lock().is_err(), "it still writes");
     lab.world.script.touching.add_permits(1);
     drop(bounded(agent.lock.lock()).await);

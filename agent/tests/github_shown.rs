@@ -89,6 +89,7 @@ impl Story {
             redeploy: false,
             allow_older: true,
             override_quarantine: false,
+            planned_on: None,
         }))
     }
 
@@ -101,7 +102,8 @@ impl Story {
                 older_than_live: false,
                 head: Some(sha(9)),
             },
-            Step::Reset => StepDone::Reset(Default::default()),
+            Step::BackUp { .. } => unreachable!("nothing is saved here"),
+            Step::Reset { .. } => StepDone::Reset(Default::default()),
             Step::Restart => StepDone::Restarted { detail: String::new() },
             Step::Probe => StepDone::Healthy { status: Some(200), attempts: 1 },
         };
@@ -142,7 +144,14 @@ impl Story {
 
     fn rollback(&mut self) -> &mut Self {
         let (to, by, reason, request_id, hold) = (None, ada(), None, None, None);
-        self.give(Input::Rollback(RollbackRequest { to, by, reason, request_id, hold }))
+        self.give(Input::Rollback(RollbackRequest {
+            to,
+            by,
+            reason,
+            request_id,
+            hold,
+            backup: None,
+        }))
     }
 
     /// Number 1 is validated; the story begins after it.

@@ -29,6 +29,7 @@ fn deploy(index: u8, request_id: Option<&str>) -> Input {
         redeploy: true,
         allow_older: true,
         override_quarantine: false,
+        planned_on: None,
     })
 }
 
@@ -153,7 +154,8 @@ fn input(kind: u8, state: &Environment) -> Option<Input> {
             older_than_live: false,
             head: Some(CommitSha::from_bytes([9; 20])),
         },
-        Step::Reset => StepDone::Reset(Default::default()),
+        Step::BackUp { .. } => unreachable!("nothing is saved here"),
+        Step::Reset { .. } => StepDone::Reset(Default::default()),
         Step::Restart => StepDone::Restarted { detail: String::new() },
         Step::Probe => StepDone::Healthy { status: Some(200), attempts: 1 },
     });
@@ -173,6 +175,7 @@ fn input(kind: u8, state: &Environment) -> Option<Input> {
             reason: None,
             request_id: None,
             hold: None,
+            backup: None,
         })),
     }
 }

@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod support {
+    pub mod bounded;
     pub mod fake;
 }
 

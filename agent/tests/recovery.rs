@@ -43,7 +43,7 @@ async fn kill_in_the_middle_of_resets(kills: u64) {
         while let Ok(Some(message)) = stream.message().await {
             match message.progress.unwrap().item.unwrap() {
                 Item::Admitted(admitted) => number = admitted.deployment,
-                Item::Event(event) if event.message.contains("writing the work tree") => break,
+                Item::Event(event) if event.message.contains("writing the files") => break,
                 Item::Event(_) | Item::Activity(_) | Item::Result(_) => {}
             }
         }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     environment::Environment,
-    ids::{CommitSha, DeploymentNumber, Identity, RequestId},
-    lifecycle::{Deployment, Kind, Phase, Placement},
+    ids::{CommitSha, DeploymentNumber, EnvironmentName, Identity, RequestId},
+    lifecycle::{Deployment, Kind, Phase, Placement, PlannedOn},
     request::{DeployRequest, RollbackRequest},
 };
 
@@ -77,6 +77,35 @@ pub enum Refusal {
     /// The confirmation word is missing or wrong.
     #[error("the environment asks for a confirmation: add --confirm with the configured word")]
     Confirmation,
+    /// The commit is not what the environment's source has validated.
+    #[error("{sha} cannot be promoted from {source_name}: {why}")]
+    NotValidated {
+        /// The commit.
+        sha: CommitSha,
+        /// The environment that has to validate it first.
+        source_name: EnvironmentName,
+        /// What is missing.
+        why: String,
+    },
+    /// There is nothing to promote.
+    #[error("{source_name} has validated nothing that could be promoted: {why}")]
+    NothingToPromote {
+        /// The environment that has to validate something first.
+        source_name: EnvironmentName,
+        /// What is missing.
+        why: String,
+    },
+    /// What somebody agreed to is not what would happen now.
+    #[error(
+        "the plan has changed since it was shown: {difference}; look at it again with --dry-run"
+    )]
+    PlanChanged {
+        /// What was shown, and what is so now.
+        difference: String,
+    },
+    /// The request names no commit, and nothing else says which one is meant.
+    #[error("which commit? add --sha")]
+    CommitNeeded,
     /// The environment's configuration asks for something that this version does not run.
     #[error("{what}")]
     Unavailable {
@@ -98,6 +127,10 @@ impl Refusal {
             Self::RequestIdTaken { .. } => "REQUEST_ID_TAKEN",
             Self::NoRollbackPoint => "NO_ROLLBACK_POINT",
             Self::Confirmation => "CONFIRMATION",
+            Self::NotValidated { .. } => "NOT_VALIDATED",
+            Self::NothingToPromote { .. } => "NOTHING_TO_PROMOTE",
+            Self::PlanChanged { .. } => "PLAN_CHANGED",
+            Self::CommitNeeded => "COMMIT_NEEDED",
             Self::Unavailable { .. } => "UNAVAILABLE_FEATURE",
         }
     }
@@ -129,6 +162,21 @@ pub fn refuse_unconfirmed(expected: Option<&str>, given: &str) -> Option<Refusal
     expected.filter(|word| *word != given).map(|_| Refusal::Confirmation)
 }
 
+/// Whether what is live is still what a plan was made on.
+pub(crate) fn refuse_changed(
+    environment: &Environment,
+    planned_on: Option<PlannedOn>,
+) -> Option<Refusal> {
+    let planned = planned_on.filter(|planned| planned.live != environment.live)?;
+    let name = |live: Option<Placement>| match live {
+        None => "nothing".to_owned(),
+        Some(Placement { deployment: None, sha }) => sha.short(),
+        Some(Placement { deployment: Some(number), sha }) => format!("{} ({number})", sha.short()),
+    };
+    let difference = format!("{} was live, now {} is", name(planned.live), name(environment.live));
+    Some(Refusal::PlanChanged { difference })
+}
+
 /// What becomes of a request to deploy.
 #[must_use]
 pub fn admit_deploy(environment: &Environment, request: &DeployRequest) -> Admission {
@@ -156,6 +204,9 @@ fn refuse_deploy(environment: &Environment, request: &DeployRequest) -> Option<R
         && !request.override_quarantine
     {
         return Some(Refusal::Quarantined { sha: request.sha, why: quarantine.reason.clone() });
+    }
+    if let Some(refusal) = refuse_changed(environment, request.planned_on) {
+        return Some(refusal);
     }
     let waiting = environment.queued_deployment().filter(|queued| queued.is_rollback());
     waiting.map(|rollback| Refusal::RollbackPending { rollback: rollback.number })
@@ -203,15 +254,18 @@ pub fn admit_rollback(
         return Err(Refusal::Quarantined { sha: target.sha, why: quarantine.reason.clone() });
     }
     let underway = [environment.active_deployment(), environment.queued_deployment()];
-    let same_target =
-        |deployment: &&Deployment| deployment.is_rollback() && deployment.sha == target.sha;
+    let same_target = |deployment: &&Deployment| {
+        let same_files = deployment.restores() == request.backup.as_ref();
+        deployment.is_rollback() && deployment.sha == target.sha && same_files
+    };
     if let Some(same) = underway.into_iter().flatten().find(same_target) {
         return Ok((Admission::Join(same.number), target));
     }
     if environment.is_mutating() {
         return Ok((Admission::Queue, target));
     }
-    let runs_already = environment.live.filter(|live| live.sha == target.sha);
+    let restores = request.backup.is_some();
+    let runs_already = environment.live.filter(|live| live.sha == target.sha && !restores);
     Ok(match runs_already.and_then(|live| live.deployment) {
         Some(number) => (Admission::Join(number), target),
         None => (Admission::Start, target),

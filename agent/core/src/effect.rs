@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{CommitSha, DeploymentNumber, Timestamp},
+    ids::{BackupId, CommitSha, DeploymentNumber, Timestamp},
     lifecycle::Placement,
 };
 
@@ -19,19 +19,38 @@ pub struct Effect {
 }
 
 /// What to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Fetch, check that the commit is reachable from the branch, pin it. Touches nothing.
     Prepare {
         /// What is live, to tell whether the commit is older.
         live: Option<Placement>,
     },
-    /// Make the work tree that of the commit, and verify it.
-    Reset,
+    /// Save the files, so that they can be brought back. Touches nothing.
+    BackUp {
+        /// What they are; `None` when nobody knows, as after a rollback that failed.
+        of: Option<Placement>,
+    },
+    /// Make the files those of the commit, and verify them.
+    Reset {
+        /// Where they come from.
+        files: Files,
+    },
     /// Restart the application, with its hooks.
     Restart,
     /// Probe until healthy, or until attempts are used up.
     Probe,
+}
+
+/// Where the files of a commit are to come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Files {
+    /// From the commit, as a deployment brings them.
+    Commit,
+    /// As they were when the commit was live here.
+    AsTheyWere,
+    /// From this backup.
+    Backup(BackupId),
 }
 
 /// What a step found out.
@@ -49,7 +68,9 @@ pub enum StepDone {
         /// What the work tree's HEAD names, before anything is touched.
         head: Option<CommitSha>,
     },
-    /// The work tree is that of the commit.
+    /// The files are saved, and what was saved is verified.
+    BackedUp(BackupReport),
+    /// The files are those of the commit.
     Reset(TreeReport),
     /// The application was restarted.
     Restarted {
@@ -65,10 +86,27 @@ pub enum StepDone {
     },
 }
 
-/// What a reset did to a work tree.
+/// What was saved before anything is touched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupReport {
+    /// Its name.
+    pub id: BackupId,
+    /// The folder that holds it.
+    pub path: String,
+    /// So many files.
+    pub files: u64,
+    /// So many bytes of them.
+    pub bytes: u64,
+}
+
+/// What a reset did to the files.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TreeReport {
-    /// Tracked files that were written or deleted.
+    /// How they came.
+    #[serde(default)]
+    pub brought: Brought,
+    /// Files that were written or deleted; those that git tracks, where git brought them, and 0
+    /// where a command did.
     pub changed: u64,
     /// Where local modifications of tracked files were saved.
     pub saved_to: Option<String>,
@@ -76,6 +114,25 @@ pub struct TreeReport {
     pub saved: Vec<String>,
     /// Untracked files that git does not ignore; they are kept.
     pub untracked: u64,
+}
+
+/// How the files of a commit came.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Brought {
+    /// By git, into the environment's own work tree.
+    #[default]
+    Reset,
+    /// By the promote command.
+    Promoted {
+        /// The folder that it took them from.
+        from: String,
+    },
+    /// From a backup.
+    Restored {
+        /// Which one.
+        backup: BackupId,
+    },
 }
 
 /// A deployment whose verdict is awaited. Any number at a time: watching touches nothing.

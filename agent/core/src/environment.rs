@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    effect::{Effect, Step, Watch},
+    effect::{Effect, Files, Step, Watch},
     ids::{CommitSha, DeploymentNumber, Identity, Timestamp},
-    lifecycle::{Deployment, Outcome, Phase, Placement},
+    lifecycle::{Bake, Deployment, Kind, Outcome, Phase, Placement},
     limits,
     monitor::Monitored,
     policy::Policy,
@@ -206,7 +206,8 @@ impl Environment {
         let active = self.active_deployment()?;
         let step = match active.phase {
             Phase::Preparing => Step::Prepare { live: self.live },
-            Phase::Resetting => Step::Reset,
+            Phase::BackingUp => Step::BackUp { of: self.files_now() },
+            Phase::Resetting => Step::Reset { files: files_of(active) },
             Phase::Restarting => Step::Restart,
             Phase::Probing => Step::Probe,
             Phase::Queued | Phase::Gating | Phase::Watching | Phase::RollingBack | Phase::Ended => {
@@ -216,16 +217,31 @@ impl Environment {
         Some(Effect { deployment: active.number, sha: active.sha, step })
     }
 
+    /// What the files are, while nothing touches them; `None` when nobody knows.
+    fn files_now(&self) -> Option<Placement> {
+        let untouched = self.baseline.filter(|_| self.stranded.is_none());
+        self.live.or(untouched.map(|sha| Placement { deployment: None, sha }))
+    }
+
+    /// The deployments whose health may still undo them.
+    pub fn bakes(&self) -> impl Iterator<Item = (DeploymentNumber, Bake)> + '_ {
+        let bakes = |it: &&Deployment| it.phase == Phase::Watching && it.condemned.is_none();
+        self.open.values().filter(bakes).filter_map(|it| Some((it.number, it.bake?)))
+    }
+
     /// The deployments whose verdict is awaited now.
     pub fn watches(&self) -> impl Iterator<Item = Watch> + '_ {
         self.open.values().filter_map(|deployment| {
             let since = deployment.watching_since?;
             let pace = deployment.pace();
             let awaited = match deployment.phase {
-                Phase::Watching | Phase::Gating => deployment.condemned.is_none(),
+                Phase::Watching | Phase::Gating => {
+                    deployment.condemned.is_none() && !deployment.only_bakes()
+                }
                 Phase::Ended => deployment.is_listening() && !self.is_about_to_leave(deployment),
                 Phase::Queued
                 | Phase::Preparing
+                | Phase::BackingUp
                 | Phase::Resetting
                 | Phase::Restarting
                 | Phase::Probing
@@ -248,5 +264,17 @@ impl Environment {
         };
         let reminder = self.stranded.as_ref().and_then(Stranded::reminder_due);
         self.watches().filter_map(due).chain(reminder).min()
+    }
+}
+
+/// A rollback goes to what ran, a deployment to what its commit says. A rollback that goes on with an
+/// older target has left the backup that was asked for behind.
+fn files_of(active: &Deployment) -> Files {
+    match &active.kind {
+        Kind::Deploy { .. } => Files::Commit,
+        Kind::Rollback { backup: Some(backup), .. } if active.poisoned.is_empty() => {
+            Files::Backup(backup.clone())
+        }
+        Kind::Rollback { .. } => Files::AsTheyWere,
     }
 }

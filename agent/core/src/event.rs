@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     admission::Refusal,
-    effect::TreeReport,
+    effect::{BackupReport, TreeReport},
     failure::Failure,
     ids::{CommitSha, DeploymentNumber, Identity, RequestId},
-    lifecycle::{Kind, Outcome, Phase, Placement},
+    lifecycle::{Kind, Outcome, Phase, Placement, PlannedOn},
     verdict::{Verdict, VerdictReport},
 };
 
@@ -39,6 +39,9 @@ pub enum Event {
         request_id: Option<RequestId>,
         /// What was live.
         previous: Option<Placement>,
+        /// What the plan was made on that somebody agreed to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        planned_on: Option<PlannedOn>,
     },
     /// A request was refused.
     Refused {
@@ -71,7 +74,9 @@ pub enum Event {
         /// Its commit.
         sha: CommitSha,
     },
-    /// The work tree is that of the commit.
+    /// The files that are there are saved, and what was saved is verified.
+    BackedUp(BackupReport),
+    /// The files are those of the commit.
     TreeReset(TreeReport),
     /// The application was restarted.
     Restarted {
@@ -85,6 +90,15 @@ pub enum Event {
         /// How many tries it took.
         attempts: u32,
     },
+    /// It is live, and its health may still undo it, for a while.
+    BakeBegan {
+        /// For so many milliseconds.
+        for_ms: u64,
+        /// Whether a verdict is awaited as well; else its health is the verdict.
+        verdict_awaited: bool,
+    },
+    /// It stayed healthy for the whole while.
+    Baked,
     /// A step failed.
     StepFailed {
         /// Why.
@@ -242,9 +256,12 @@ impl Event {
             Self::Prepared { .. } => "prepared",
             Self::BaselineFound { .. } => "baseline_found",
             Self::ValidatedImported { .. } => "validated_imported",
+            Self::BackedUp(_) => "backed_up",
             Self::TreeReset(_) => "tree_reset",
             Self::Restarted { .. } => "restarted",
             Self::WentLive { .. } => "went_live",
+            Self::BakeBegan { .. } => "bake_began",
+            Self::Baked => "baked",
             Self::StepFailed { .. } => "step_failed",
             Self::VerdictReceived { .. } => "verdict_received",
             Self::StillPending { .. } => "still_pending",

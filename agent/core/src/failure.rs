@@ -12,6 +12,12 @@ pub enum FailureKind {
     Remote,
     /// The repository cannot be used as it is: missing, locked, or of a kind that is not served.
     Repository,
+    /// The commit is not what the environment's source has validated: a refusal, not a fault.
+    NotValidated,
+    /// Saving the files failed, or bringing them back did.
+    Backup,
+    /// The command that brings the files failed.
+    Promotion,
     /// Writing the work tree failed.
     Tree,
     /// The runtime (Docker, compose program, process) is missing or failed.
@@ -30,7 +36,7 @@ impl FailureKind {
     /// Whether the request itself was not allowed, as opposed to something having failed.
     #[must_use]
     pub fn is_refusal(self) -> bool {
-        matches!(self, Self::UnknownCommit)
+        matches!(self, Self::UnknownCommit | Self::NotValidated)
     }
 }
 

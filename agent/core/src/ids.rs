@@ -28,6 +28,10 @@ impl InvalidId {
 pub struct CommitSha([u8; 20]);
 
 impl CommitSha {
+    /// Files that ran before the first deployment, and of which nobody knows the commit: git's own
+    /// id of no object.
+    pub const UNKNOWN: Self = Self([0; 20]);
+
     /// The id of these 20 bytes, as git stores them.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 20]) -> Self {
@@ -40,10 +44,10 @@ impl CommitSha {
         &self.0
     }
 
-    /// The first seven digits, as people write them.
+    /// The first seven digits, as people write them; `unknown` for [`Self::UNKNOWN`].
     #[must_use]
     pub fn short(&self) -> String {
-        self.to_string()[..7].to_owned()
+        if *self == Self::UNKNOWN { "unknown".to_owned() } else { self.to_string()[..7].to_owned() }
     }
 }
 
@@ -175,6 +179,30 @@ impl FromStr for RequestId {
     }
 }
 
+/// The name of a backup: when it was made, and before which deployment; it is a folder's name, too.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BackupId(String);
+
+impl FromStr for BackupId {
+    type Err = InvalidId;
+
+    /// Such as `20261123T061742Z-142`. Their alphabetical order is that of time.
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let well_formed = text.split_once("Z-").is_some_and(|(time, number)| {
+            let (date, clock) = time.split_once('T').unwrap_or_default();
+            let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+            let lengths = date.len() == 8 && clock.len() == 6 && (1..=20).contains(&number.len());
+            lengths && [date, clock, number].into_iter().all(digits)
+        });
+        if well_formed {
+            return Ok(Self(text.to_owned()));
+        }
+        let rule = "it looks like 20261123T061742Z-142; `ripcord history ENV --backups` lists them";
+        Err(InvalidId::new("backup", text, rule))
+    }
+}
+
 macro_rules! text_id {
     ($($name:ident),*) => {$(
         impl $name {
@@ -201,7 +229,7 @@ macro_rules! text_id {
         }
     )*};
 }
-text_id!(EnvironmentName, Identity, RequestId);
+text_id!(BackupId, EnvironmentName, Identity, RequestId);
 
 impl From<CommitSha> for String {
     fn from(sha: CommitSha) -> Self {
@@ -219,7 +247,7 @@ macro_rules! try_from_string {
         }
     )*};
 }
-try_from_string!(CommitSha, EnvironmentName, Identity, RequestId);
+try_from_string!(BackupId, CommitSha, EnvironmentName, Identity, RequestId);
 
 /// One attempt on one environment, counted from 1; `#142` to people.
 #[derive(
@@ -287,6 +315,14 @@ mod tests {
         for text in ["", "abc", &"g".repeat(40), &"a".repeat(41), &"é".repeat(20), "HEAD"] {
             let error = text.parse::<CommitSha>().expect_err(text).to_string();
             assert!(error.contains("40 hexadecimal digits"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_backup_is_named_by_its_time_and_its_deployment_and_by_no_path() {
+        assert!("20261123T061742Z-142".parse::<BackupId>().is_ok());
+        for text in ["", "../20261123T061742Z-1", "20261123T061742Z-", "142", "2026-11-23T06Z-1"] {
+            assert!(text.parse::<BackupId>().is_err(), "{text}");
         }
     }
 

@@ -20,6 +20,7 @@ pub mod monitor;
 pub mod news;
 pub mod notice;
 pub mod policy;
+pub mod promotion;
 pub mod request;
 mod rollback;
 pub mod stats;
@@ -28,18 +29,19 @@ pub mod verdict;
 mod watch_clock;
 
 pub use admission::{Admission, Refusal};
-pub use effect::{Effect, Pace, Step, StepDone, Watch};
+pub use effect::{Brought, Effect, Files, Pace, Step, StepDone, Watch};
 pub use environment::{Earned, Environment, Hold, Quarantine, Stranded};
 pub use event::{Entry, Event};
 pub use expiry::Ends;
 pub use failure::{Failure, FailureKind};
 pub use ids::{
-    CommitSha, DeploymentNumber, EnvironmentName, Identity, InvalidId, RequestId, Sequence,
-    Timestamp,
+    BackupId, CommitSha, DeploymentNumber, EnvironmentName, Identity, InvalidId, RequestId,
+    Sequence, Timestamp,
 };
-pub use lifecycle::{Deployment, Kind, Outcome, Phase, Placement};
+pub use lifecycle::{Bake, Deployment, Kind, Outcome, Phase, Placement, PlannedOn};
 pub use monitor::{Looked, Monitored};
 pub use policy::{OnDeadline, Policy, VerifyWhen};
+pub use promotion::Objection;
 pub use request::{DeployRequest, Input, RollbackRequest};
 pub use transition::{Answer, Decision, UnexpectedInput};
 pub use verdict::{Verdict, VerdictReport};

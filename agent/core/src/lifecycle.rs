@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     failure::Failure,
-    ids::{CommitSha, DeploymentNumber, Identity, RequestId, Timestamp},
+    ids::{BackupId, CommitSha, DeploymentNumber, Identity, RequestId, Timestamp},
     verdict::{Verdict, VerdictReport},
 };
 
@@ -17,6 +17,13 @@ pub struct Placement {
     pub deployment: Option<DeploymentNumber>,
     /// The commit.
     pub sha: CommitSha,
+}
+
+/// What a plan was made on: it holds only as long as that is so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedOn {
+    /// What was live.
+    pub live: Option<Placement>,
 }
 
 /// What a deployment is for.
@@ -41,7 +48,27 @@ pub enum Kind {
         automatic: bool,
         /// Hold the environment afterwards.
         hold: bool,
+        /// The backup that a person asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        backup: Option<BackupId>,
     },
+}
+
+/// A time after going live in which the application has to stay healthy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bake {
+    /// Since when; later than it was, by the time in which no agent looked.
+    pub since: Timestamp,
+    /// For so many milliseconds.
+    pub for_ms: u64,
+}
+
+impl Bake {
+    /// When it is over.
+    #[must_use]
+    pub fn until(self) -> Timestamp {
+        self.since.plus(self.for_ms)
+    }
 }
 
 /// Where a deployment stands.
@@ -54,7 +81,9 @@ pub enum Phase {
     Preparing,
     /// Waits for success before anything is touched (`verify.when = "before"`).
     Gating,
-    /// Writes the work tree.
+    /// Saves the files that are there; nothing is touched.
+    BackingUp,
+    /// Brings the files of the commit.
     Resetting,
     /// Restarts the application.
     Restarting,
@@ -76,6 +105,7 @@ impl Phase {
             Self::Queued => "queued",
             Self::Preparing => "preparing",
             Self::Gating => "gating",
+            Self::BackingUp => "backing_up",
             Self::Resetting => "resetting",
             Self::Restarting => "restarting",
             Self::Probing => "probing",
@@ -89,7 +119,7 @@ impl Phase {
     #[must_use]
     pub fn has_touched(self) -> bool {
         match self {
-            Self::Queued | Self::Preparing | Self::Gating => false,
+            Self::Queued | Self::Preparing | Self::Gating | Self::BackingUp => false,
             Self::Resetting
             | Self::Restarting
             | Self::Probing
@@ -154,6 +184,15 @@ pub struct Deployment {
     pub request_id: Option<RequestId>,
     /// What was live when it was admitted.
     pub previous: Option<Placement>,
+    /// What was live when the plan was shown that somebody agreed to; `None`: nobody saw a plan.
+    #[serde(default)]
+    pub planned_on: Option<PlannedOn>,
+    /// The backup that was made before anything was touched.
+    #[serde(default)]
+    pub backup: Option<BackupId>,
+    /// Until when its health may still undo it.
+    #[serde(default)]
+    pub bake: Option<Bake>,
     /// Where it stands.
     pub phase: Phase,
     /// How it ended.
@@ -233,6 +272,20 @@ impl Deployment {
             Some(Outcome::Refused) | None => false,
         };
         self.phase == Phase::Ended && self.watching_since.is_some() && means_something
+    }
+
+    /// Whether its verdict is good already, and only its health may still undo it.
+    pub(crate) fn only_bakes(&self) -> bool {
+        self.bake.is_some() && self.verdict_value() == Verdict::Success
+    }
+
+    /// The backup that a person asked to go back to.
+    #[must_use]
+    pub fn restores(&self) -> Option<&BackupId> {
+        match &self.kind {
+            Kind::Rollback { backup, .. } => backup.as_ref(),
+            Kind::Deploy { .. } => None,
+        }
     }
 
     /// Whether it is a rollback.

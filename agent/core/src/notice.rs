@@ -1,6 +1,7 @@
 //! One English sentence for every event: what the terminal, the story and the agent's log show.
 
 use crate::{
+    effect::{BackupReport, Brought, TreeReport},
     event::{Entry, Event},
     lifecycle::{Kind, Outcome, Phase},
     verdict::Verdict,
@@ -44,9 +45,12 @@ pub fn severity(event: &Event) -> Severity {
         | Event::Prepared { .. }
         | Event::BaselineFound { .. }
         | Event::ValidatedImported { .. }
+        | Event::BackedUp(_)
         | Event::TreeReset(_)
         | Event::Restarted { .. }
         | Event::WentLive { .. }
+        | Event::BakeBegan { .. }
+        | Event::Baked
         | Event::Validated
         | Event::QuarantineLifted { .. }
         | Event::ListeningEnded
@@ -84,6 +88,9 @@ pub fn sentence(entry: &Entry) -> String {
         Event::Admitted { kind, sha, by, reason, .. } => {
             let what = match kind {
                 Kind::Deploy { .. } => format!("deploy {}", sha.short()),
+                Kind::Rollback { backup: Some(backup), .. } => {
+                    format!("rollback to backup {backup} ({})", sha.short())
+                }
                 Kind::Rollback { automatic: true, .. } => {
                     format!("automatic rollback to {}", sha.short())
                 }
@@ -104,9 +111,14 @@ pub fn sentence(entry: &Entry) -> String {
         Event::BaselineFound { sha } => {
             format!("{} ran before the first deployment: it is the baseline", sha.short())
         }
+        Event::BackedUp(report) => backup_sentence(report),
         Event::TreeReset(report) => tree_sentence(report),
         Event::Restarted { detail } => detail.clone(),
         Event::WentLive { status, attempts } => went_live_sentence(*status, *attempts),
+        Event::BakeBegan { for_ms, .. } => {
+            format!("it has to stay healthy for {}", human_duration(*for_ms))
+        }
+        Event::Baked => "it stayed healthy".to_owned(),
         Event::StepFailed { failure } => failure.to_string(),
         Event::VerdictReceived { report, by, reason } => {
             let mut text = format!("verdict: {}", report.value.as_str());
@@ -174,7 +186,8 @@ fn phase_sentence(phase: Phase) -> &'static str {
         Phase::Queued => "waiting for the running deployment",
         Phase::Preparing => "fetching the commit",
         Phase::Gating => "waiting for CI before anything is touched",
-        Phase::Resetting => "writing the work tree",
+        Phase::BackingUp => "saving the files that are there",
+        Phase::Resetting => "writing the files",
         Phase::Restarting => "restarting the application",
         Phase::Probing => "probing the application",
         Phase::Watching => "live; waiting for the verdict",
@@ -203,14 +216,32 @@ fn outcome_words(outcome: Outcome) -> &'static str {
     }
 }
 
-fn tree_sentence(report: &crate::effect::TreeReport) -> String {
-    let mut text = format!("work tree is exact, {} changed", count(report.changed, "file"));
+fn backup_sentence(report: &BackupReport) -> String {
+    let BackupReport { id, path, files, bytes } = report;
+    let (files, size) = (count(*files, "file"), human_bytes(*bytes));
+    format!("backup {id} is made and verified: {files}, {size}, in {path}")
+}
+
+fn tree_sentence(report: &TreeReport) -> String {
+    let changed = count(report.changed, "file");
+    let mut text = match &report.brought {
+        Brought::Reset => format!("work tree is exact, {changed} changed"),
+        Brought::Promoted { from } => format!("promoted from {from}"),
+        Brought::Restored { backup } => {
+            format!("files are those of backup {backup}, {changed} changed")
+        }
+    };
     if report.untracked > 0 {
         text.push_str(&format!(", {} kept", count(report.untracked, "untracked file")));
     }
     if let Some(saved_to) = &report.saved_to {
-        let files = report.saved.join(", ");
-        text.push_str(&format!("; local modifications of {files} saved to {saved_to}"));
+        let what = match report.brought {
+            Brought::Reset | Brought::Promoted { .. } => {
+                format!("local modifications of {} saved to", report.saved.join(", "))
+            }
+            Brought::Restored { .. } => "what was there is kept in".to_owned(),
+        };
+        text.push_str(&format!("; {what} {saved_to}"));
     }
     text
 }
@@ -233,4 +264,16 @@ pub fn human_duration(millis: u64) -> String {
         1_000..60_000 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
         _ => format!("{} min", millis / 60_000),
     }
+}
+
+/// Bytes as people say them: `850 B`, `12.3 MB`.
+#[must_use]
+pub fn human_bytes(bytes: u64) -> String {
+    let (unit, name) = match bytes {
+        0..1_000 => return format!("{bytes} B"),
+        1_000..1_000_000 => (1_000, "kB"),
+        1_000_000..1_000_000_000 => (1_000_000, "MB"),
+        _ => (1_000_000_000, "GB"),
+    };
+    format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit)
 }

@@ -44,6 +44,10 @@ pub struct Policy {
     pub hold_after_manual_rollback: bool,
     /// Whether somebody looks at it although nothing happens.
     pub monitored: bool,
+    /// Whether the files are saved before a deployment touches them.
+    pub backs_up: bool,
+    /// Milliseconds after going live in which failing health undoes a deployment; 0: none.
+    pub bake_ms: u64,
 }
 
 impl Default for Policy {
@@ -58,6 +62,8 @@ impl Default for Policy {
             late_verdicts: false,
             hold_after_manual_rollback: false,
             monitored: false,
+            backs_up: false,
+            bake_ms: 0,
         }
     }
 }

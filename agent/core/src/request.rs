@@ -4,8 +4,8 @@ use crate::{
     effect::StepDone,
     expiry::Ends,
     failure::Failure,
-    ids::{CommitSha, DeploymentNumber, Identity, RequestId, Timestamp},
-    lifecycle::Placement,
+    ids::{BackupId, CommitSha, DeploymentNumber, Identity, RequestId, Timestamp},
+    lifecycle::{Placement, PlannedOn},
     monitor::Looked,
     verdict::VerdictReport,
 };
@@ -27,6 +27,8 @@ pub struct DeployRequest {
     pub allow_older: bool,
     /// Allow a quarantined commit; asks for a reason.
     pub override_quarantine: bool,
+    /// What the plan was made on that somebody agreed to.
+    pub planned_on: Option<PlannedOn>,
 }
 
 /// Somebody asks to go back.
@@ -34,6 +36,8 @@ pub struct DeployRequest {
 pub struct RollbackRequest {
     /// Where to; `None` is the rollback point. Looked up in the journal: it was once healthy here.
     pub to: Option<Placement>,
+    /// The backup whose files are wanted; `to` is what they are.
+    pub backup: Option<BackupId>,
     /// Who asks.
     pub by: Identity,
     /// Why, in the caller's words.
@@ -87,6 +91,13 @@ pub enum Input {
         deployment: DeploymentNumber,
         /// What.
         report: VerdictReport,
+    },
+    /// The bake of a deployment ended.
+    Baked {
+        /// Whose.
+        deployment: DeploymentNumber,
+        /// What was wrong, and found wrong again, when it did not stay healthy.
+        result: Result<(), String>,
     },
     /// The monitor looked.
     Looked(Looked),

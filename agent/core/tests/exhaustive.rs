@@ -10,7 +10,7 @@ use std::{
     io,
 };
 
-use model::{deploy_of, rollback_to, sha};
+use model::{backup::backup_before, deploy_of, rollback_to, sha};
 use ripcord_core::{
     CommitSha, Environment, Event, Failure, FailureKind, Input, Outcome, Phase, Policy, Step,
     StepDone, Timestamp, Verdict, VerdictReport, VerifyWhen,
@@ -88,8 +88,8 @@ impl Node<'_> {
     fn runs_after_a_crash(&self) -> Vec<Option<CommitSha>> {
         let wanted = self.environment.wanted().map(|wanted| (wanted.step, wanted.sha));
         match wanted {
-            None | Some((Step::Prepare { .. }, _)) => vec![self.runs],
-            Some((Step::Reset, _)) => vec![self.runs, None],
+            None | Some((Step::Prepare { .. } | Step::BackUp { .. }, _)) => vec![self.runs],
+            Some((Step::Reset { .. }, _)) => vec![self.runs, None],
             Some((Step::Restart, _)) => vec![None],
             Some((Step::Probe, sha)) => vec![None, Some(sha)],
         }
@@ -97,7 +97,9 @@ impl Node<'_> {
 
     fn touching(&self) -> bool {
         let wanted = self.environment.wanted();
-        wanted.is_some_and(|wanted| !matches!(wanted.step, Step::Prepare { .. }))
+        wanted.is_some_and(|wanted| {
+            !matches!(wanted.step, Step::Prepare { .. } | Step::BackUp { .. })
+        })
     }
 
     fn steps(&self, all: &mut Vec<Self>) {
@@ -110,7 +112,8 @@ impl Node<'_> {
                 older_than_live: false,
                 head: self.runs,
             },
-            Step::Reset => StepDone::Reset(Default::default()),
+            Step::BackUp { .. } => StepDone::BackedUp(backup_before(wanted.deployment)),
+            Step::Reset { .. } => StepDone::Reset(Default::default()),
             Step::Restart => StepDone::Restarted { detail: String::new() },
             Step::Probe => StepDone::Healthy { status: None, attempts: 1 },
         };

@@ -241,7 +241,7 @@ fn a_failed_rollback_tries_two_older_targets_and_then_calls_for_a_human() {
     world.goes_live(5);
     world.verdict(5, Verdict::Failure);
     let mut tried = Vec::new();
-    while let Some(Effect { sha, step: Step::Reset, .. }) = world.environment.wanted() {
+    while let Some(Effect { sha, step: Step::Reset { .. }, .. }) = world.environment.wanted() {
         tried.push(sha.as_bytes()[0]);
         world.step_bad(FailureKind::Tree);
     }

@@ -7,7 +7,7 @@ mod newsroom;
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use model::{person, sha};
+use model::{backup::backup_before, person, sha};
 use newsroom::{Known, Site, a_deploy, a_rollback};
 use ripcord_core::{
     Deployment, DeploymentNumber, Environment, Event, Failure, FailureKind, Identity, Outcome,
@@ -36,10 +36,11 @@ const VERDICTS: [Verdict; 6] = [
     Verdict::Unknown,
 ];
 
-const PHASES: [Phase; 9] = [
+const PHASES: [Phase; 10] = [
     Phase::Queued,
     Phase::Preparing,
     Phase::Gating,
+    Phase::BackingUp,
     Phase::Resetting,
     Phase::Restarting,
     Phase::Probing,
@@ -75,6 +76,7 @@ fn forms_after(event: Option<&Event>) -> Vec<(String, Event)> {
             reason: None,
             request_id: None,
             previous: None,
+            planned_on: None,
         };
         return one(event);
     };
@@ -95,12 +97,13 @@ fn forms_after(event: Option<&Event>) -> Vec<(String, Event)> {
         Event::PhaseEntered { .. } => one(Event::Prepared { subject: why(), author: why() }),
         Event::Prepared { .. } => one(Event::BaselineFound { sha: sha(7) }),
         Event::BaselineFound { .. } => one(Event::ValidatedImported { sha: sha(7) }),
-        Event::ValidatedImported { .. } => one(Event::TreeReset(TreeReport::default())),
+        Event::ValidatedImported { .. } => one(Event::BackedUp(backup_before(DeploymentNumber(7)))),
+        Event::BackedUp(_) => one(Event::TreeReset(TreeReport::default())),
         Event::TreeReset(_) => one(Event::Restarted { detail: why() }),
         Event::Restarted { .. } => one(Event::WentLive { status: None, attempts: 1 }),
-        Event::WentLive { .. } => {
-            one(Event::StepFailed { failure: Failure::new(FailureKind::Hook, "why") })
-        }
+        Event::WentLive { .. } => one(Event::BakeBegan { for_ms: 60_000, verdict_awaited: true }),
+        Event::BakeBegan { .. } => one(Event::Baked),
+        Event::Baked => one(Event::StepFailed { failure: Failure::new(FailureKind::Hook, "why") }),
         Event::StepFailed { .. } => {
             let by = [None, Some(person())];
             let forms = VERDICTS.into_iter().flat_map(|value| {

@@ -129,6 +129,7 @@ fn events(outside: &Outside) -> Vec<(Event, Option<Deployment>)> {
         reason: None,
         request_id: None,
         previous: None,
+        planned_on: None,
     };
     let judged = Event::VerdictReceived {
         report: VerdictReport::of(Verdict::Failure),

@@ -3,9 +3,9 @@
 
 use proptest::prelude::*;
 use ripcord_core::{
-    CommitSha, DeploymentNumber, EnvironmentName, Event, Failure, FailureKind, Identity, Outcome,
-    Phase, Refusal, RequestId, Timestamp, Verdict, VerdictReport, effect::TreeReport, event::Entry,
-    notice,
+    Brought, CommitSha, DeploymentNumber, EnvironmentName, Event, Failure, FailureKind, Identity,
+    Outcome, Phase, Refusal, RequestId, Timestamp, Verdict, VerdictReport, effect::TreeReport,
+    event::Entry, notice,
 };
 
 fn outcome() -> impl Strategy<Value = Outcome> {
@@ -39,7 +39,13 @@ fn verdict() -> impl Strategy<Value = VerdictReport> {
 fn tree() -> impl Strategy<Value = TreeReport> {
     let saved = prop::collection::vec(any::<String>(), 0..3);
     (any::<u64>(), prop::option::of(any::<String>()), saved, any::<u64>()).prop_map(
-        |(changed, saved_to, saved, untracked)| TreeReport { changed, saved_to, saved, untracked },
+        |(changed, saved_to, saved, untracked)| TreeReport {
+            brought: Brought::default(),
+            changed,
+            saved_to,
+            saved,
+            untracked,
+        },
     )
 }
 

@@ -134,6 +134,8 @@ impl Builder {
             probe_plan: probe_plan(config),
             hooks: Arc::new(hooks(config, &source.work_tree)),
             verifier: self.verifier(config, &source.repository),
+            backups: None,
+            promotion: None,
             source: source.repository,
             runtime,
             repository_lock: source.lock,

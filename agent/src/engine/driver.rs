@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use ripcord_core::{
-    Answer, CommitSha, DeploymentNumber, Effect, Entry, Environment, EnvironmentName, Event,
-    Failure, Input, Pace, Policy, StepDone, VerdictReport,
+    Answer, CommitSha, DeploymentNumber, Effect, Entry, Environment, EnvironmentName, Event, Input,
+    Pace, Policy,
     notice::{self, Severity},
 };
 use tokio::{
@@ -18,10 +18,11 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     Clock,
+    baking::Bakes,
     handle::{About, ActivityNow, Asked, EngineError, EnvironmentHandle, Request},
     observe::Observer,
     perform::{Parts, Performer, task_lost},
-    relay::relay,
+    relay::{Happening, relay},
     watching::Watches,
 };
 use crate::{
@@ -72,6 +73,7 @@ pub struct Driver {
     state: Arc<Environment>,
     performer: Arc<Performer>,
     watches: Watches,
+    bakes: Bakes,
     running: Option<Effect>,
     step: Option<AbortOnDropHandle<()>>,
     beat: Interval,
@@ -84,13 +86,6 @@ pub struct Driver {
     activity: watch::Sender<Option<ActivityNow>>,
     recovered: watch::Sender<bool>,
     shutdown: CancellationToken,
-}
-
-/// What reaches a driver from its own tasks.
-pub(super) enum Happening {
-    Told { deployment: DeploymentNumber, told: Told },
-    StepEnded { deployment: DeploymentNumber, result: Result<StepDone, Failure> },
-    Verdict { deployment: DeploymentNumber, report: VerdictReport },
 }
 
 impl Driver {
@@ -107,14 +102,19 @@ impl Driver {
         let (published, state_out) = watch::channel(state.clone());
         let (activity, activity_out) = watch::channel(None);
         let (recovered, recovered_out) = watch::channel(false);
+        let observer = Arc::new(Observer::new(&parts));
+        let bakes = Bakes::new(observer.clone(), parts.probe_plan.clone(), happening.clone());
         let handle = EnvironmentHandle {
             name: name.clone(),
             about: Arc::new(about),
             state: state_out,
             activity: activity_out,
             recovered: recovered_out,
-            observer: Arc::new(Observer::new(&parts)),
+            observer,
             verifier: parts.verifier.clone(),
+            promotion: parts.promotion.clone(),
+            backups: parts.backups.clone(),
+            repository: parts.source.clone(),
             requests: requests_in,
             journal: journal.clone(),
             clock,
@@ -130,6 +130,7 @@ impl Driver {
             state,
             performer: Arc::new(Performer::new(parts)),
             watches,
+            bakes,
             running: None,
             step: None,
             beat: beat(),
@@ -152,7 +153,8 @@ impl Driver {
         loop {
             self.start_what_is_wanted().await;
             let due = self.state.next_due(&self.policy).map(|at| self.clock.instant_of(at));
-            let waits = self.state.watches().any(|watch| watch.pace == Pace::Prompt);
+            let waits = self.state.watches().any(|watch| watch.pace == Pace::Prompt)
+                || self.state.bakes().next().is_some();
             tokio::select! {
                 () = self.shutdown.cancelled() => break,
                 Some(happening) = self.happenings.recv() => self.handle(happening).await,
@@ -225,6 +227,9 @@ impl Driver {
             }
             Happening::Verdict { deployment, report } => {
                 self.decide_for_itself(Input::Verdict { deployment, report }).await;
+            }
+            Happening::Baked { deployment, result } => {
+                self.decide_for_itself(Input::Baked { deployment, result }).await;
             }
         }
     }
@@ -336,6 +341,7 @@ impl Driver {
 
     async fn start_what_is_wanted(&mut self) {
         self.watches.follow(&self.state, self.clock.now());
+        self.bakes.follow(&self.state, &self.clock);
         if self.running.is_some() {
             return;
         }

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use ripcord_core::{
     Admission, Answer, CommitSha, Deployment, DeploymentNumber, Environment, EnvironmentName,
-    Identity, Input, Looked, Phase, Placement, Refusal, RequestId, RollbackRequest, Timestamp,
-    Watch, admission,
+    Identity, Input, Looked, Phase, Refusal, RequestId, RollbackRequest, Timestamp, Watch,
+    admission,
     stats::{Statistics, Window},
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{clock::Clock, observe::Observer};
+use super::{clock::Clock, observe::Observer, promotion::Promotion};
 use crate::{
     journal::{Journal, JournalError},
-    ports::{Activity, Sample, Verifier},
+    ports::{Activity, Backups, Sample, SourceRepository, Verifier},
 };
 
 /// One environment, as the rest of the agent sees it. Cheap to clone.
@@ -31,6 +31,12 @@ pub struct EnvironmentHandle {
     pub recovered: watch::Receiver<bool>,
     /// How it looks from outside.
     pub observer: Arc<Observer>,
+    /// What it promotes from; `None` where it takes any commit of its branch.
+    pub promotion: Option<Promotion>,
+    /// Where its files are saved; `None` where nothing is.
+    pub backups: Option<Arc<dyn Backups>>,
+    /// Its repository, to tell what lies between two commits.
+    pub repository: Arc<dyn SourceRepository>,
     pub(super) verifier: Option<Arc<dyn Verifier>>,
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) journal: Journal,
@@ -118,6 +124,14 @@ pub enum EngineError {
         /// Which commit.
         sha: CommitSha,
     },
+    /// A backup cannot be used, or there are none.
+    #[error("{why}; `ripcord history {environment} --backups` lists what is there")]
+    Backup {
+        /// Where it was looked for.
+        environment: EnvironmentName,
+        /// What is wrong.
+        why: String,
+    },
     /// The commit never went live here.
     #[error("{sha} never was live on {environment}; see `ripcord history {environment}`")]
     NeverLive {
@@ -126,17 +140,6 @@ pub enum EngineError {
         /// Which commit.
         sha: CommitSha,
     },
-}
-
-/// Where a rollback shall lead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Towards {
-    /// The rollback point.
-    RollbackPoint,
-    /// What that deployment put live.
-    Deployment(DeploymentNumber),
-    /// That commit, which was live before.
-    Commit(CommitSha),
 }
 
 impl EnvironmentHandle {
@@ -155,18 +158,30 @@ impl EnvironmentHandle {
                 Err(refusal) => self.refuse(Some(request.sha), request.by, refusal).await,
             };
         }
-        match self.door(confirm) {
+        match self.door(request.sha, confirm).await {
             Some(refusal) => self.refuse(Some(request.sha), request.by, refusal).await,
             None => self.ask(Asked::Decide(Input::Deploy(request))).await,
         }
     }
 
-    /// What the configuration says against a deployment, before the state is asked.
-    #[must_use]
-    pub fn door(&self, confirm: &str) -> Option<Refusal> {
+    /// What speaks against a deployment before the state is asked: the configuration, the
+    /// confirmation, and what the environment promotes from.
+    pub async fn door(&self, sha: CommitSha, confirm: &str) -> Option<Refusal> {
         let missing = self.about.unavailable.clone().map(|what| Refusal::Unavailable { what });
         let expected = self.about.confirm.as_deref();
-        missing.or_else(|| admission::refuse_unconfirmed(expected, confirm))
+        if let Some(refusal) = missing.or_else(|| admission::refuse_unconfirmed(expected, confirm))
+        {
+            return Some(refusal);
+        }
+        self.promotion.as_ref()?.accepts(sha).await.err()
+    }
+
+    /// The commit that a request means which names none.
+    ///
+    /// # Errors
+    /// The refusal, when nothing says which one.
+    pub fn implied_commit(&self) -> Result<CommitSha, Refusal> {
+        self.promotion.as_ref().ok_or(Refusal::CommitNeeded)?.newest()
     }
 
     /// What speaks against a rollback before anything is touched: there are no files to go back to,
@@ -188,32 +203,6 @@ impl EnvironmentHandle {
     fn would_begin(&self, request: &RollbackRequest) -> bool {
         let admission = admission::admit_rollback(&self.state.borrow(), request);
         matches!(admission, Ok((Admission::Start | Admission::Queue, _)))
-    }
-
-    /// Finds where a rollback leads; `None` is the rollback point.
-    ///
-    /// # Errors
-    /// When nothing that once was live is meant.
-    pub async fn resolve(&self, towards: Towards) -> Result<Option<Placement>, EngineError> {
-        let environment = self.name.clone();
-        match towards {
-            Towards::RollbackPoint => Ok(None),
-            Towards::Deployment(number) => {
-                let deployment = self.deployment(number).await?;
-                if deployment.live_at.is_none() {
-                    return Err(EngineError::NeverLive { environment, sha: deployment.sha });
-                }
-                Ok(Some(deployment.placement()))
-            }
-            Towards::Commit(sha) => {
-                let baseline = self.state.borrow().baseline.filter(|baseline| *baseline == sha);
-                let newest = self.journal.newest_of(&self.name, sha).await?;
-                let newest = newest.filter(|deployment| deployment.live_at.is_some());
-                let placement = newest.map(|deployment| deployment.placement());
-                let baseline = baseline.map(|sha| Placement { deployment: None, sha });
-                placement.or(baseline).map(Some).ok_or(EngineError::NeverLive { environment, sha })
-            }
-        }
     }
 
     /// Asks for a rollback.

@@ -4,6 +4,7 @@
 //! the effect that the new state asks for is started. Its result is the next input. Nobody else
 //! owns work: a caller that goes away takes nothing with it.
 
+mod baking;
 mod certificates;
 mod clock;
 mod driver;
@@ -13,15 +14,19 @@ mod observe;
 mod perform;
 mod places;
 mod probing;
+mod promotion;
 mod relay;
+mod towards;
 mod watching;
 
 pub use certificates::Certificates;
 pub use clock::Clock;
 pub use driver::{Driver, Setup};
-pub use handle::{About, ActivityNow, EngineError, EnvironmentHandle, Probed, Towards};
+pub use handle::{About, ActivityNow, EngineError, EnvironmentHandle, Probed};
 pub use monitor::Monitor;
 pub use observe::{Observation, Observer};
 pub use perform::Parts;
 pub use places::{Engine, Place, Stopped};
 pub use probing::ProbePlan;
+pub use promotion::Promotion;
+pub use towards::{Target, Towards};

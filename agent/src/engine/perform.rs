@@ -3,14 +3,22 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ripcord_core::{CommitSha, DeploymentNumber, Effect, Failure, FailureKind, Step, StepDone};
+use ripcord_core::{
+    BackupId, CommitSha, DeploymentNumber, Effect, Failure, FailureKind, Files, Placement, Step,
+    StepDone, effect::TreeReport,
+};
 use tokio::{
     sync::{Mutex, OwnedMutexGuard},
     time::timeout,
 };
 
-use super::probing::{self, ProbePlan};
-use crate::ports::{Hooks, Moment, Probe, Reporter, Runtime, SourceRepository, Verifier};
+use super::{
+    probing::{self, ProbePlan},
+    promotion::Promotion,
+};
+use crate::ports::{
+    Backup, Backups, Hooks, Moment, Probe, Reporter, Runtime, SourceRepository, Verifier,
+};
 
 /// What an environment is made of.
 pub struct Parts {
@@ -26,12 +34,18 @@ pub struct Parts {
     pub hooks: Arc<dyn Hooks>,
     /// Where verdicts come from; `None` when nothing is verified.
     pub verifier: Option<Arc<dyn Verifier>>,
+    /// Where its files are saved; `None` where nothing is.
+    pub backups: Option<Arc<dyn Backups>>,
+    /// What it promotes from; `None` where it takes any commit of its branch.
+    pub promotion: Option<Promotion>,
     /// The lock of its git repository, shared by all environments that use the same one.
     pub repository_lock: Arc<Mutex<()>>,
 }
 
 /// A fetch gives up by itself much earlier; this is for a disk or a Docker that hangs.
 const PREPARE_DEADLINE: Duration = Duration::from_secs(15 * 60);
+/// Some hundred gigabytes on a slow disk; nothing is touched meanwhile.
+const BACKUP_DEADLINE: Duration = Duration::from_secs(4 * 60 * 60);
 /// Compose may pull images while it recreates containers.
 const RESTART_DEADLINE: Duration = Duration::from_secs(15 * 60);
 /// Longer than any tree takes to write, and than another environment may keep the repository.
@@ -69,14 +83,18 @@ impl Performer {
         effect: &Effect,
         reporter: &Reporter,
     ) -> Result<StepDone, Failure> {
-        match effect.step {
+        match &effect.step {
             Step::Prepare { live } => {
                 let prepare = self.prepare(effect, live.map(|live| live.sha), reporter);
                 within(PREPARE_DEADLINE, "preparing the commit", prepare).await
             }
-            Step::Reset => {
-                let reset = self.reset(effect, reporter);
-                let done = within(RESET_DEADLINE, "writing the work tree", reset).await;
+            Step::BackUp { of } => {
+                let back_up = self.back_up(effect, *of, reporter);
+                within(BACKUP_DEADLINE, "saving the files", back_up).await
+            }
+            Step::Reset { files } => {
+                let reset = self.reset(effect, files, reporter);
+                let done = within(RESET_DEADLINE, "writing the files", reset).await;
                 if done.is_err() {
                     // Whatever comes next waits for a reset that still writes.
                     self.release_repository().await;
@@ -113,7 +131,11 @@ impl Performer {
     ) -> Result<StepDone, Failure> {
         // A new deployment begins: what the one before did to the tree has settled.
         self.release_repository().await;
+        self.may_be_promoted(effect.sha).await?;
         self.parts.runtime.preflight().await?;
+        if let Some(backups) = &self.parts.backups {
+            backups.preflight().await?;
+        }
         let repository = self.lock_repository(reporter).await;
         let (source, reporter, sha) = (self.parts.source.clone(), reporter.clone(), effect.sha);
         let prepare = async move { source.prepare(sha, live, &reporter).await };
@@ -126,12 +148,94 @@ impl Performer {
         })
     }
 
-    async fn reset(&self, effect: &Effect, reporter: &Reporter) -> Result<StepDone, Failure> {
+    /// Saves the files. The commit has to be fit for promotion still when that is done: it is the last
+    /// moment at which nothing is touched.
+    async fn back_up(
+        &self,
+        effect: &Effect,
+        of: Option<Placement>,
+        reporter: &Reporter,
+    ) -> Result<StepDone, Failure> {
+        let saved = self.backups()?.make(effect.deployment, of, reporter).await?;
+        self.may_be_promoted(effect.sha).await?;
+        Ok(StepDone::BackedUp(saved))
+    }
+
+    async fn may_be_promoted(&self, sha: CommitSha) -> Result<(), Failure> {
+        let Some(promotion) = &self.parts.promotion else { return Ok(()) };
+        let refused = |refusal: ripcord_core::Refusal| {
+            Failure::new(FailureKind::NotValidated, refusal.to_string())
+        };
+        promotion.accepts(sha).await.map_err(refused)
+    }
+
+    fn backups(&self) -> Result<&Arc<dyn Backups>, Failure> {
+        let message = "no backup is configured here any more: add [environments.NAME.backup]";
+        self.parts.backups.as_ref().ok_or_else(|| Failure::new(FailureKind::Backup, message))
+    }
+
+    async fn reset(
+        &self,
+        effect: &Effect,
+        files: &Files,
+        reporter: &Reporter,
+    ) -> Result<StepDone, Failure> {
+        let report = match files {
+            Files::Commit => self.write_commit(effect, reporter).await?,
+            Files::AsTheyWere if self.parts.source.remembers() => {
+                self.write_commit(effect, reporter).await?
+            }
+            Files::AsTheyWere => self.bring_back(effect, reporter).await?,
+            Files::Backup(id) => {
+                // git's own idea of what is there has to follow; the backup's files come last.
+                if self.parts.source.remembers() {
+                    self.write_commit(effect, reporter).await?;
+                }
+                self.backups()?.restore(id, effect.deployment, reporter).await?
+            }
+        };
+        Ok(StepDone::Reset(report))
+    }
+
+    async fn write_commit(
+        &self,
+        effect: &Effect,
+        reporter: &Reporter,
+    ) -> Result<TreeReport, Failure> {
         let held = self.hold_repository(reporter).await;
         let Effect { deployment, sha, .. } = *effect;
         let (source, reporter) = (self.parts.source.clone(), reporter.clone());
         let reset = async move { source.reset(deployment, sha, &reporter).await };
-        Ok(StepDone::Reset(to_its_end(deployment, held, reset).await?))
+        to_its_end(deployment, held, reset).await
+    }
+
+    /// Brings files back that no git reset can: from the newest backup of them that is whole, else as a
+    /// deployment brings them.
+    async fn bring_back(
+        &self,
+        effect: &Effect,
+        reporter: &Reporter,
+    ) -> Result<TreeReport, Failure> {
+        for id in self.backups_of(effect.sha).await? {
+            match self.backups()?.restore(&id, effect.deployment, reporter).await {
+                Ok(report) => return Ok(report),
+                Err(failure) => reporter.remark(format!("backup {id}: {failure}")).await,
+            }
+        }
+        let short = effect.sha.short();
+        if effect.sha == CommitSha::UNKNOWN {
+            let message = "no backup of what ran before the first deployment can be restored";
+            return Err(Failure::new(FailureKind::Backup, message));
+        }
+        reporter.remark(format!("no backup of {short} can be used: promoting it again")).await;
+        self.write_commit(effect, reporter).await
+    }
+
+    async fn backups_of(&self, sha: CommitSha) -> Result<Vec<BackupId>, Failure> {
+        let Some(backups) = &self.parts.backups else { return Ok(Vec::new()) };
+        let of =
+            |backup: &Backup| backup.damage.is_none() && backup.of.is_some_and(|of| of.sha == sha);
+        Ok(backups.list().await?.into_iter().filter(of).map(|backup| backup.id).collect())
     }
 
     async fn restart(&self, effect: &Effect, reporter: &Reporter) -> Result<StepDone, Failure> {

@@ -2,11 +2,18 @@
 
 use std::pin::pin;
 
-use ripcord_core::{DeploymentNumber, VerdictReport};
+use ripcord_core::{DeploymentNumber, Failure, StepDone, VerdictReport};
 use tokio::sync::mpsc;
 
-use super::driver::Happening;
 use crate::ports::Told;
+
+/// What reaches a driver from its own tasks.
+pub(super) enum Happening {
+    Told { deployment: DeploymentNumber, told: Told },
+    StepEnded { deployment: DeploymentNumber, result: Result<StepDone, Failure> },
+    Verdict { deployment: DeploymentNumber, report: VerdictReport },
+    Baked { deployment: DeploymentNumber, result: Result<(), String> },
+}
 
 /// Runs `work`, and passes on what it tells: of what waits, the story first, so that a verdict never
 /// overtakes the output that explains it. Returns when `work` has ended and all that it told is on

@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 use ripcord_core::{DeploymentNumber, Environment, Pace, Timestamp, Verdict, VerdictReport, Watch};
 use tokio::{sync::mpsc, task::JoinHandle, time::sleep};
 
-use super::{driver::Happening, relay::relay};
+use super::relay::{Happening, relay};
 use crate::ports::{Question, Reporter, Verifier};
 
 /// How many reports of one source may wait for the driver.

@@ -2,12 +2,12 @@
 
 use prost_types::Timestamp as WireTime;
 use ripcord_core::{
-    Deployment, DeploymentNumber, Environment, Event, Hold, Outcome, Phase, Placement, Timestamp,
-    Verdict, VerdictReport, notice,
+    Deployment, DeploymentNumber, Environment, Event, FailureKind, Hold, Outcome, Phase, Placement,
+    Timestamp, Verdict, VerdictReport, notice,
 };
 use ripcord_proto::v1;
 
-use crate::{engine::ActivityNow, journal::Record};
+use crate::{engine::ActivityNow, journal::Record, ports::Backup};
 
 pub(super) fn time(at: Timestamp) -> WireTime {
     let nanos = at.0.rem_euclid(1000) * 1_000_000;
@@ -19,6 +19,7 @@ pub(super) fn phase(phase: Phase) -> v1::Phase {
         Phase::Queued => v1::Phase::Queued,
         Phase::Preparing => v1::Phase::Preparing,
         Phase::Gating => v1::Phase::Gating,
+        Phase::BackingUp => v1::Phase::BackingUp,
         Phase::Resetting => v1::Phase::Resetting,
         Phase::Restarting => v1::Phase::Restarting,
         Phase::Probing => v1::Phase::Probing,
@@ -102,14 +103,34 @@ pub(super) fn result(
         plan: Vec::new(),
         kind: kind(deployment).into(),
         refusal: refusal(deployment).to_owned(),
+        confirm: String::new(),
+        backup: deployment.backup.as_ref().map(ToString::to_string).unwrap_or_default(),
+        undo: String::new(),
     }
 }
 
 fn refusal(deployment: &Deployment) -> &'static str {
-    match (deployment.outcome, &deployment.failure) {
-        (Some(Outcome::Refused), Some(_)) => "UNKNOWN_COMMIT",
-        (Some(Outcome::Refused), None) => "NOT_ADMITTED",
-        (_, _) => "",
+    if deployment.outcome != Some(Outcome::Refused) {
+        return "";
+    }
+    match deployment.failure.as_ref().map(|failure| failure.kind) {
+        Some(FailureKind::NotValidated) => "NOT_VALIDATED",
+        Some(_) => "UNKNOWN_COMMIT",
+        None => "NOT_ADMITTED",
+    }
+}
+
+pub(super) fn backup(backup: &Backup) -> v1::BackupInfo {
+    v1::BackupInfo {
+        id: backup.id.to_string(),
+        before: backup.before.0,
+        of: backup.of.map(placement),
+        made: Some(time(backup.made_at)),
+        files: backup.files,
+        bytes: backup.bytes,
+        archive_bytes: backup.archive_bytes,
+        path: backup.path.display().to_string(),
+        damage: backup.damage.clone().unwrap_or_default(),
     }
 }
 
@@ -163,8 +184,11 @@ fn event_phase(event: &Event) -> v1::Phase {
         | Event::Prepared { .. }
         | Event::BaselineFound { .. }
         | Event::ValidatedImported { .. }
+        | Event::BackedUp(_)
         | Event::TreeReset(_)
         | Event::Restarted { .. }
+        | Event::BakeBegan { .. }
+        | Event::Baked
         | Event::WentLive { .. }
         | Event::StepFailed { .. }
         | Event::VerdictReceived { .. }

@@ -105,5 +105,6 @@ pub(super) fn engine(error: EngineError) -> Status {
         EngineError::NeverLive { .. } | EngineError::NeverDeployed { .. } => {
             refuse(Code::FailedPrecondition, "NEVER_LIVE", error.to_string())
         }
+        EngineError::Backup { .. } => refuse(Code::FailedPrecondition, "BACKUP", error.to_string()),
     }
 }

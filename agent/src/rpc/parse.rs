@@ -1,14 +1,14 @@
 //! From the wire's words to the core's, once: behind this file bad values cannot exist.
 
 use ripcord_core::{
-    CommitSha, DeployRequest, DeploymentNumber, EnvironmentName, Identity, Placement, RequestId,
+    BackupId, CommitSha, DeployRequest, DeploymentNumber, EnvironmentName, Identity, RequestId,
     RollbackRequest, limits,
 };
 use ripcord_proto::v1;
 use tonic::{Code, Status};
 
 use super::errors;
-use crate::engine::Towards;
+use crate::engine::{Target, Towards};
 
 pub(super) fn environment(text: &str) -> Result<EnvironmentName, Status> {
     text.parse().map_err(|invalid: ripcord_core::InvalidId| errors::invalid(invalid.to_string()))
@@ -53,7 +53,12 @@ pub(super) fn deploy(message: &v1::DeployRequest, by: Identity) -> Result<Deploy
         redeploy: message.redeploy,
         allow_older: message.allow_older,
         override_quarantine: message.override_quarantine,
+        planned_on: None,
     })
+}
+
+fn backup(text: &str) -> Result<BackupId, Status> {
+    text.parse().map_err(|invalid: ripcord_core::InvalidId| errors::invalid(invalid.to_string()))
 }
 
 pub(super) fn towards(message: &v1::RollbackRequest) -> Result<Towards, Status> {
@@ -63,16 +68,18 @@ pub(super) fn towards(message: &v1::RollbackRequest) -> Result<Towards, Status> 
             Towards::Deployment(DeploymentNumber(*number))
         }
         Some(v1::rollback_request::To::Sha(text)) => Towards::Commit(sha(text)?),
+        Some(v1::rollback_request::To::Backup(text)) => Towards::Backup(backup(text)?),
     })
 }
 
 pub(super) fn rollback(
     message: &v1::RollbackRequest,
     by: Identity,
-    to: Option<Placement>,
+    target: Target,
 ) -> Result<RollbackRequest, Status> {
     Ok(RollbackRequest {
-        to,
+        to: target.placement,
+        backup: target.backup,
         by,
         reason: reason(&message.reason)?,
         request_id: request_id(&message.request_id)?,

@@ -7,13 +7,13 @@ use tonic::Status;
 use super::{convert, errors};
 use crate::engine::EnvironmentHandle;
 
-pub(super) fn deploy(
+pub(super) async fn deploy(
     environment: &EnvironmentHandle,
     request: &DeployRequest,
     confirm: &str,
 ) -> Result<v1::Result, Status> {
     let state = environment.state.borrow().clone();
-    if let Some(refusal) = environment.door(confirm) {
+    if let Some(refusal) = environment.door(request.sha, confirm).await {
         return Err(errors::refused(&refusal));
     }
     let admission = admission::admit_deploy(&state, request);

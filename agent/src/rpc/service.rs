@@ -125,7 +125,7 @@ impl AgentService for Service {
         let environment = self.environment(&name)?;
         let asked = parse::deploy(&message, allowed.identity().clone())?;
         let progress = if message.dry_run {
-            progress::only(Item::Result(plan::deploy(environment, &asked, &message.confirm)?))
+            progress::only(Item::Result(plan::deploy(environment, &asked, &message.confirm).await?))
         } else {
             let answer = environment.deploy(asked, &message.confirm).await;
             let answer = answer.map_err(errors::engine)?;
@@ -144,8 +144,9 @@ impl AgentService for Service {
         let name = parse::environment(&message.environment)?;
         let allowed: Authorized<access::Rollback> = self.access.authorize(&peer, &name)?;
         let environment = self.environment(&name)?;
-        let to = environment.resolve(parse::towards(&message)?).await.map_err(errors::engine)?;
-        let asked = parse::rollback(&message, allowed.identity().clone(), to)?;
+        let target =
+            environment.resolve(parse::towards(&message)?).await.map_err(errors::engine)?;
+        let asked = parse::rollback(&message, allowed.identity().clone(), target)?;
         let progress = if message.dry_run {
             progress::only(Item::Result(plan::rollback(environment, &asked).await?))
         } else {
@@ -207,6 +208,18 @@ impl AgentService for Service {
         let history = self.environment(&name)?.history(limit).await.map_err(errors::engine)?;
         let deployments = history.iter().map(convert::summary).collect();
         Ok(Response::new(v1::HistoryResponse { deployments }))
+    }
+
+    async fn backups(
+        &self,
+        request: Request<v1::BackupsRequest>,
+    ) -> Result<Response<v1::BackupsResponse>, Status> {
+        let peer = Peer::of(&request)?;
+        let name = parse::environment(&request.get_ref().environment)?;
+        let _: Authorized<ReadStatus> = self.access.authorize(&peer, &name)?;
+        let backups = self.environment(&name)?.list_backups().await.map_err(errors::engine)?;
+        let backups = backups.iter().map(convert::backup).collect();
+        Ok(Response::new(v1::BackupsResponse { backups }))
     }
 
     async fn stats(

@@ -174,6 +174,7 @@ impl Desk {
             redeploy: true,
             allow_older: true,
             override_quarantine: false,
+            planned_on: None,
         }))
         .await;
         while let Some(wanted) = self.state.wanted() {
@@ -184,7 +185,8 @@ impl Desk {
                     older_than_live: false,
                     head: None,
                 },
-                Step::Reset => StepDone::Reset(Default::default()),
+                Step::BackUp { .. } => unreachable!("nothing is saved here"),
+                Step::Reset { .. } => StepDone::Reset(Default::default()),
                 Step::Restart => StepDone::Restarted { detail: String::new() },
                 Step::Probe => StepDone::Healthy { status: Some(200), attempts: 1 },
             };

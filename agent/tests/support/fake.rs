@@ -11,7 +11,6 @@ use std::{
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
-        mpsc::RecvTimeoutError,
     },
     time::Duration,
 };
@@ -22,8 +21,8 @@ use ripcord_agent::{
     engine::{Clock, Driver, EnvironmentHandle, Parts, ProbePlan, Setup},
     journal::{Journal, Record, file_in},
     ports::{
-        Hooks, LogRecord, LogSource, LogStart, Moment, PreparedCommit, Probe, Question, Reporter,
-        Runtime, RuntimeHealth, Sample, SourceRepository, TreeState, Verifier,
+        Between, Hooks, LogRecord, LogSource, LogStart, Moment, PreparedCommit, Probe, Question,
+        Reporter, Runtime, RuntimeHealth, Sample, SourceRepository, TreeState, Verifier,
     },
 };
 use ripcord_core::{
@@ -37,6 +36,8 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
+
+pub use super::bounded::bounded;
 
 /// What happens when; by default all goes well at once, and no verdict comes.
 pub struct Script {
@@ -165,6 +166,10 @@ impl SourceRepository for World {
 
     async fn unpin_except(&self, _: &[CommitSha]) -> Result<(), Failure> {
         Ok(())
+    }
+
+    async fn between(&self, _: CommitSha, _: CommitSha) -> Result<Between, Failure> {
+        Ok(Between::default())
     }
 }
 
@@ -332,6 +337,8 @@ pub fn parts(world: &Arc<World>, probe_plan: ProbePlan, lock: Arc<AsyncMutex<()>
         probe_plan,
         hooks: world.clone(),
         verifier: Some(world.clone()),
+        backups: None,
+        promotion: None,
         repository_lock: lock,
     }
 }
@@ -345,6 +352,7 @@ pub fn request(index: u8) -> DeployRequest {
         redeploy: false,
         allow_older: false,
         override_quarantine: false,
+        planned_on: None,
     }
 }
 
@@ -379,22 +387,4 @@ impl Stage {
     pub async fn kinds(&self, number: DeploymentNumber) -> Vec<&'static str> {
         self.story(number).await.iter().map(|record| record.entry.event.name()).collect()
     }
-}
-
-/// `work`, which must end within 30 s of real time.
-pub async fn bounded<T>(work: impl Future<Output = T>) -> T {
-    let (done, waits) = std::sync::mpsc::channel::<()>();
-    let (late, too_late) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || {
-        let waited = waits.recv_timeout(Duration::from_secs(30));
-        if waited == Err(RecvTimeoutError::Timeout) {
-            let _ = late.send(());
-        }
-    });
-    let ended = tokio::select! {
-        ended = work => ended,
-        Ok(()) = too_late => panic!("nothing happened for 30 s"),
-    };
-    drop(done);
-    ended
 }

@@ -179,6 +179,10 @@ impl server::AgentService for Service {
         Err(Status::unimplemented(""))
     }
 
+    async fn backups(&self, _: Request<v1::BackupsRequest>) -> Told<v1::BackupsResponse> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn stats(&self, _: Request<v1::StatsRequest>) -> Told<v1::StatsResponse> {
         Err(Status::unimplemented(""))
     }

@@ -102,6 +102,7 @@ async fn deploy(
         confirm: arguments.confirm.clone().unwrap_or_default(),
         dry_run: arguments.dry_run,
         wait: asked.wait.into(),
+        expected_plan: Vec::new(),
     };
     story::follow(context, &agent, Opening::Deploy(request), asked.wait, report).await
 }

@@ -130,6 +130,7 @@ fn is_changing(phase: Phase) -> bool {
         | Phase::Queued
         | Phase::Preparing
         | Phase::Gating
+        | Phase::BackingUp
         | Phase::Watching
         | Phase::Ended => false,
     }

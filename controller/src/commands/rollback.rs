@@ -95,6 +95,7 @@ async fn rollback(
         hold: (arguments.hold || arguments.no_hold).then_some(arguments.hold),
         dry_run: arguments.dry_run,
         wait: wait.into(),
+        expected_plan: Vec::new(),
     };
     if must_ask && !agreed(&agent, &request, wait).await? {
         return Err(Failure::Usage("nothing was changed".to_owned()));

@@ -38,6 +38,7 @@ pub(crate) fn phase_word(phase: Phase) -> &'static str {
         Phase::Queued => "queued",
         Phase::Preparing => "preparing",
         Phase::Gating => "gating",
+        Phase::BackingUp => "backing_up",
         Phase::Resetting => "resetting",
         Phase::Restarting => "restarting",
         Phase::Probing => "probing",
@@ -51,6 +52,7 @@ pub(crate) fn phase_word(phase: Phase) -> &'static str {
 pub(crate) fn phase_name(phase: Phase) -> &'static str {
     match phase {
         Phase::RollingBack => "rolling back",
+        Phase::BackingUp => "backing up",
         Phase::Unspecified
         | Phase::Queued
         | Phase::Preparing

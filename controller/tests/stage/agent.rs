@@ -58,6 +58,7 @@ struct Script {
     calls: Mutex<Vec<Call>>,
     status: Mutex<v1::StatusResponse>,
     history: Mutex<v1::HistoryResponse>,
+    saved: Mutex<v1::BackupsResponse>,
     notify_test: Mutex<v1::NotifyTestResponse>,
     stats: Mutex<v1::StatsResponse>,
 }
@@ -102,6 +103,10 @@ impl Agent {
 
     pub fn set_notify_test(&self, tested: v1::NotifyTestResponse) {
         *self.script.notify_test.lock().unwrap() = tested;
+    }
+
+    pub fn set_backups(&self, backups: v1::BackupsResponse) {
+        *self.script.saved.lock().unwrap() = backups;
     }
 
     pub fn set_history(&self, history: v1::HistoryResponse) {
@@ -264,6 +269,13 @@ impl AgentService for Script {
         _request: Request<v1::HistoryRequest>,
     ) -> Result<Response<v1::HistoryResponse>, Status> {
         Ok(Response::new(self.history.lock().unwrap().clone()))
+    }
+
+    async fn backups(
+        &self,
+        _request: Request<v1::BackupsRequest>,
+    ) -> Result<Response<v1::BackupsResponse>, Status> {
+        Ok(Response::new(self.saved.lock().unwrap().clone()))
     }
 
     async fn stats(

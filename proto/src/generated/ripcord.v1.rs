@@ -3,7 +3,8 @@
 pub struct DeployRequest {
     #[prost(string, tag = "1")]
     pub environment: ::prost::alloc::string::String,
-    /// Full commit id, 40 hexadecimal digits.
+    /// Full commit id, 40 hexadecimal digits. Empty: what the environment's source has validated, where
+    /// the environment promotes; elsewhere a commit has to be named.
     #[prost(string, tag = "2")]
     pub sha: ::prost::alloc::string::String,
     /// A repeated request with the same id joins the first one's deployment.
@@ -28,6 +29,10 @@ pub struct DeployRequest {
     pub dry_run: bool,
     #[prost(enumeration = "WaitFor", tag = "10")]
     pub wait: i32,
+    /// The plan that a dry run of this request answered, and that somebody agreed to: if it is another one
+    /// by now, the request is refused. Empty: nobody saw a plan.
+    #[prost(string, repeated, tag = "11")]
+    pub expected_plan: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeployResponse {
@@ -49,8 +54,11 @@ pub struct RollbackRequest {
     pub dry_run: bool,
     #[prost(enumeration = "WaitFor", tag = "8")]
     pub wait: i32,
+    /// As in DeployRequest.
+    #[prost(string, repeated, tag = "10")]
+    pub expected_plan: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Where to: nothing for the rollback point, an earlier deployment, or a full commit id that an earlier deployment had.
-    #[prost(oneof = "rollback_request::To", tags = "2, 3")]
+    #[prost(oneof = "rollback_request::To", tags = "2, 3, 9")]
     pub to: ::core::option::Option<rollback_request::To>,
 }
 /// Nested message and enum types in `RollbackRequest`.
@@ -62,6 +70,9 @@ pub mod rollback_request {
         Deployment(u64),
         #[prost(string, tag = "3")]
         Sha(::prost::alloc::string::String),
+        /// The files as that backup holds them.
+        #[prost(string, tag = "9")]
+        Backup(::prost::alloc::string::String),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -229,6 +240,16 @@ pub struct Result {
     /// With OUTCOME_REFUSED: why, one of the ErrorInfo reasons.
     #[prost(string, tag = "12")]
     pub refusal: ::prost::alloc::string::String,
+    /// With `dry_run`: the word that the deployment has to be confirmed with; empty: none.
+    #[prost(string, tag = "13")]
+    pub confirm: ::prost::alloc::string::String,
+    /// The backup that was made before anything was touched; empty: none.
+    #[prost(string, tag = "14")]
+    pub backup: ::prost::alloc::string::String,
+    /// The command that undoes what was done, without the options that name agent and certificates;
+    /// empty: there is nothing to undo.
+    #[prost(string, tag = "15")]
+    pub undo: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct VerdictRequest {
@@ -311,6 +332,7 @@ pub enum Phase {
     Watching = 7,
     RollingBack = 8,
     Ended = 9,
+    BackingUp = 10,
 }
 impl Phase {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -329,6 +351,7 @@ impl Phase {
             Self::Watching => "PHASE_WATCHING",
             Self::RollingBack => "PHASE_ROLLING_BACK",
             Self::Ended => "PHASE_ENDED",
+            Self::BackingUp => "PHASE_BACKING_UP",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -344,6 +367,7 @@ impl Phase {
             "PHASE_WATCHING" => Some(Self::Watching),
             "PHASE_ROLLING_BACK" => Some(Self::RollingBack),
             "PHASE_ENDED" => Some(Self::Ended),
+            "PHASE_BACKING_UP" => Some(Self::BackingUp),
             _ => None,
         }
     }
@@ -695,6 +719,12 @@ pub struct EnvironmentStatus {
     /// The agent looks although nothing happens, and tells people when it is down.
     #[prost(bool, tag = "20")]
     pub monitored: bool,
+    /// The environment whose validated commits it takes; empty: none.
+    #[prost(string, tag = "21")]
+    pub promotes: ::prost::alloc::string::String,
+    /// Until when failing health undoes what is live; unset: it does not.
+    #[prost(message, optional, tag = "22")]
+    pub baking_until: ::core::option::Option<::prost_types::Timestamp>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HoldInfo {
@@ -758,6 +788,44 @@ pub struct DeploymentSummary {
     /// For an automatic rollback: the deployment that it undoes.
     #[prost(uint64, tag = "13")]
     pub undoes: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BackupsRequest {
+    #[prost(string, tag = "1")]
+    pub environment: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BackupsResponse {
+    /// Newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub backups: ::prost::alloc::vec::Vec<BackupInfo>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BackupInfo {
+    /// Such as `20261123T061742Z-142`.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// The deployment before which it was made.
+    #[prost(uint64, tag = "2")]
+    pub before: u64,
+    /// What its files are; unset: nobody knew.
+    #[prost(message, optional, tag = "3")]
+    pub of: ::core::option::Option<Placement>,
+    #[prost(message, optional, tag = "4")]
+    pub made: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(uint64, tag = "5")]
+    pub files: u64,
+    /// Of the files, and of the archive.
+    #[prost(uint64, tag = "6")]
+    pub bytes: u64,
+    #[prost(uint64, tag = "7")]
+    pub archive_bytes: u64,
+    /// The folder on the agent's machine that holds it.
+    #[prost(string, tag = "8")]
+    pub path: ::prost::alloc::string::String,
+    /// Why it cannot be used, as far as a quick look can tell; empty: nothing is wrong.
+    #[prost(string, tag = "9")]
+    pub damage: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HoldRequest {
@@ -1201,6 +1269,31 @@ pub mod agent_service_client {
                 .insert(GrpcMethod::new("ripcord.v1.AgentService", "History"));
             self.inner.unary(req, path, codec).await
         }
+        /// Backups lists what was saved before deployments, newest first.
+        pub async fn backups(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BackupsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BackupsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ripcord.v1.AgentService/Backups",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ripcord.v1.AgentService", "Backups"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Stats answers what became of the deployments of the last days, as figures.
         pub async fn stats(
             &mut self,
@@ -1423,6 +1516,11 @@ pub mod agent_service_server {
             &self,
             request: tonic::Request<super::HistoryRequest>,
         ) -> std::result::Result<tonic::Response<super::HistoryResponse>, tonic::Status>;
+        /// Backups lists what was saved before deployments, newest first.
+        async fn backups(
+            &self,
+            request: tonic::Request<super::BackupsRequest>,
+        ) -> std::result::Result<tonic::Response<super::BackupsResponse>, tonic::Status>;
         /// Stats answers what became of the deployments of the last days, as figures.
         async fn stats(
             &self,
@@ -1763,6 +1861,51 @@ pub mod agent_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = HistorySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ripcord.v1.AgentService/Backups" => {
+                    #[allow(non_camel_case_types)]
+                    struct BackupsSvc<T: AgentService>(pub Arc<T>);
+                    impl<
+                        T: AgentService,
+                    > tonic::server::UnaryService<super::BackupsRequest>
+                    for BackupsSvc<T> {
+                        type Response = super::BackupsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::BackupsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AgentService>::backups(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = BackupsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use crate::{
     event::Event,
     ids::{DeploymentNumber, Timestamp},
-    lifecycle::{Deployment, Outcome, Phase, Placement},
+    lifecycle::{Bake, Deployment, Outcome, Phase, Placement},
     verdict::Verdict,
 };
 
 impl Deployment {
     /// The deployment that an admission makes.
     pub(super) fn admitted(number: DeploymentNumber, event: &Event, at: Timestamp) -> Option<Self> {
-        let Event::Admitted { kind, sha, by, reason, request_id, previous } = event else {
+        let Event::Admitted { kind, sha, by, reason, request_id, previous, planned_on } = event
+        else {
             return None;
         };
         Some(Self {
@@ -23,6 +24,9 @@ impl Deployment {
             reason: reason.clone(),
             request_id: request_id.clone(),
             previous: *previous,
+            planned_on: *planned_on,
+            backup: None,
+            bake: None,
             phase: Phase::Queued,
             outcome: None,
             subject: None,
@@ -71,6 +75,12 @@ impl Deployment {
                 (self.live_at, self.turn) = (Some(at), turns + 1);
                 self.timings_ms.insert("live".to_owned(), at.since(self.admitted_at));
             }
+            Event::BackedUp(report) => self.backup = Some(report.id.clone()),
+            Event::BakeBegan { for_ms, verdict_awaited } => {
+                self.bake = Some(Bake { since: at, for_ms: *for_ms });
+                self.watching_since = self.watching_since.filter(|_| *verdict_awaited);
+            }
+            Event::Baked => self.bake = None,
             Event::StepFailed { failure } => self.failure = Some(failure.clone()),
             Event::VerdictReceived { report, .. } => {
                 self.run_clocks(report.value, at);
@@ -149,6 +159,7 @@ impl Deployment {
         self.watching_since = self.watching_since.map(shift);
         self.cancelled_at = self.cancelled_at.map(shift);
         self.unknown_since = self.unknown_since.map(shift);
+        self.bake = self.bake.map(|bake| Bake { since: shift(bake.since), ..bake });
     }
 
     /// A commit that runs, and whose CI turned green after all, needs nobody any more.

@@ -65,9 +65,12 @@ impl Environment {
             | Event::PhaseEntered { .. }
             | Event::Prepared { .. }
             | Event::BaselineFound { .. }
+            | Event::BackedUp(_)
             | Event::TreeReset(_)
             | Event::Restarted { .. }
             | Event::WentLive { .. }
+            | Event::BakeBegan { .. }
+            | Event::Baked
             | Event::StepFailed { .. }
             | Event::VerdictReceived { .. }
             | Event::StillPending { .. }
@@ -139,8 +142,11 @@ impl Environment {
             | Event::Refused { .. }
             | Event::Prepared { .. }
             | Event::ValidatedImported { .. }
+            | Event::BackedUp(_)
             | Event::TreeReset(_)
             | Event::Restarted { .. }
+            | Event::BakeBegan { .. }
+            | Event::Baked
             | Event::StepFailed { .. }
             | Event::VerdictReceived { .. }
             | Event::StillPending { .. }

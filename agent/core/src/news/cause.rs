@@ -110,6 +110,9 @@ fn failed(kind: FailureKind) -> Phrase {
         FailureKind::Remote => {
             Phrase("le dépôt distant ne répond pas", "the git remote does not answer")
         }
+        FailureKind::NotValidated => Phrase("commit non validé", "the commit is not validated"),
+        FailureKind::Backup => Phrase("sauvegarde en échec", "the backup failed"),
+        FailureKind::Promotion => Phrase("promotion en échec", "the promotion failed"),
         FailureKind::Repository => Phrase("dépôt inutilisable", "the repository cannot be used"),
         FailureKind::Tree => Phrase("écriture des fichiers impossible", "writing the files failed"),
         FailureKind::Runtime => Phrase("redémarrage en échec", "the restart failed"),

@@ -63,8 +63,11 @@ pub(super) fn story(
         | Event::MonitorEnded
         | Event::BaselineFound { .. }
         | Event::ValidatedImported { .. }
+        | Event::BackedUp(_)
         | Event::TreeReset(_)
         | Event::Restarted { .. }
+        | Event::BakeBegan { .. }
+        | Event::Baked
         | Event::ListeningEnded
         | Event::ProbeFailed { .. }
         | Event::Remarked { .. }
@@ -90,8 +93,11 @@ pub(super) fn is_detail(event: &Event) -> bool {
         | Event::MonitorEnded
         | Event::BaselineFound { .. }
         | Event::ValidatedImported { .. }
+        | Event::BackedUp(_)
         | Event::TreeReset(_)
         | Event::Restarted { .. }
+        | Event::BakeBegan { .. }
+        | Event::Baked
         | Event::ListeningEnded
         | Event::ProbeFailed { .. }
         | Event::Remarked { .. }
@@ -128,6 +134,8 @@ fn rollback_started(deployment: &Deployment) -> Option<Story> {
 fn refused(sha: Option<CommitSha>, by: &Identity, refusal: &Refusal) -> Option<Story> {
     match refusal {
         Refusal::Confirmation
+        | Refusal::NotValidated { .. }
+        | Refusal::PlanChanged { .. }
         | Refusal::Held { .. }
         | Refusal::Quarantined { .. }
         | Refusal::OlderThanLive { .. }
@@ -135,6 +143,8 @@ fn refused(sha: Option<CommitSha>, by: &Identity, refusal: &Refusal) -> Option<S
             Some(Story::Refused { sha, by: by.clone(), refusal: refusal.clone() })
         }
         Refusal::OverrideWithoutReason
+        | Refusal::CommitNeeded
+        | Refusal::NothingToPromote { .. }
         | Refusal::RequestIdTaken { .. }
         | Refusal::NoRollbackPoint
         | Refusal::Unavailable { .. } => None,
@@ -154,6 +164,7 @@ fn entered(phase: Phase, deployment: &Deployment, context: &Context<'_>) -> Opti
         Phase::Watching => Some(Story::Live { of, took_ms: timing(deployment, "live") }),
         Phase::Queued
         | Phase::Preparing
+        | Phase::BackingUp
         | Phase::Resetting
         | Phase::Restarting
         | Phase::Probing

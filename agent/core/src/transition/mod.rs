@@ -3,6 +3,7 @@
 //! Decisions go by level, not by edge: after each input [`Draft::settle`] looks at the whole state
 //! and starts what it asks for, so that no order of events can leave a red deployment live.
 
+mod bake;
 mod monitor;
 mod recovery;
 mod requests;
@@ -78,6 +79,7 @@ impl Environment {
             }
             Input::StepEnded { deployment, result } => draft.step_ended(deployment, result)?,
             Input::Verdict { deployment, report } => draft.verdict(deployment, report)?,
+            Input::Baked { deployment, result } => draft.baked(deployment, result)?,
             Input::Looked(looked) => draft.looked(looked),
             Input::CertificateSeen(ends) => draft.certificate_seen(&ends),
             Input::Tick => draft.tick(),

@@ -32,6 +32,7 @@ impl Draft<'_> {
             Phase::Queued
             | Phase::Preparing
             | Phase::Gating
+            | Phase::BackingUp
             | Phase::Resetting
             | Phase::Restarting
             | Phase::Probing
@@ -52,6 +53,7 @@ fn goes_on_from(interrupted: Phase) -> Phase {
         Phase::Queued
         | Phase::Preparing
         | Phase::Gating
+        | Phase::BackingUp
         | Phase::Resetting
         | Phase::Watching
         | Phase::RollingBack

@@ -17,14 +17,15 @@ impl Draft<'_> {
             Admission::Join(number) => Answer::Joined(number),
             Admission::Start | Admission::Queue => {
                 let DeployRequest { sha, by, reason, request_id, .. } = request;
-                let DeployRequest { redeploy, allow_older, .. } = request;
+                let DeployRequest { redeploy, allow_older, planned_on, .. } = request;
                 let overriding = self.state.quarantined.contains_key(&sha);
                 if overriding {
                     self.push(None, Event::QuarantineLifted { sha });
                 }
                 let previous = self.state.live;
                 let kind = Kind::Deploy { redeploy, allow_older, overriding };
-                let admitted = Event::Admitted { kind, sha, by, reason, request_id, previous };
+                let admitted =
+                    Event::Admitted { kind, sha, by, reason, request_id, previous, planned_on };
                 self.take_in(admitted)
             }
         }
@@ -36,13 +37,16 @@ impl Draft<'_> {
             Ok((Admission::Refuse(refusal), _)) => self.refuse(None, request.by, refusal),
             Ok((Admission::Join(number), _)) => Answer::Joined(number),
             Ok((Admission::Start | Admission::Queue, target)) => {
-                let RollbackRequest { by, reason, request_id, hold, .. } = request;
+                let RollbackRequest { by, reason, request_id, hold, backup, .. } = request;
                 let previous = self.state.in_place();
                 let undoes = previous.and_then(|live| live.deployment);
                 let hold = hold.unwrap_or(self.policy.hold_after_manual_rollback);
-                let kind = Kind::Rollback { undoes, automatic: false, hold };
+                let kind = Kind::Rollback { undoes, automatic: false, hold, backup };
                 let sha = target.sha;
-                self.take_in(Event::Admitted { kind, sha, by, reason, request_id, previous })
+                let planned_on = None;
+                let admitted =
+                    Event::Admitted { kind, sha, by, reason, request_id, previous, planned_on };
+                self.take_in(admitted)
             }
         }
     }
@@ -126,8 +130,16 @@ impl Draft<'_> {
         if is_open || is_leaving {
             return;
         }
-        let kind = Kind::Rollback { undoes: live.deployment, automatic: false, hold: false };
-        let (reason, sha, previous) = (Some(why), target.sha, Some(live));
-        self.take_in(Event::Admitted { kind, sha, by, reason, request_id: None, previous });
+        let kind =
+            Kind::Rollback { undoes: live.deployment, automatic: false, hold: false, backup: None };
+        self.take_in(Event::Admitted {
+            kind,
+            sha: target.sha,
+            by,
+            reason: Some(why),
+            request_id: None,
+            previous: Some(live),
+            planned_on: None,
+        });
     }
 }

@@ -15,7 +15,8 @@ impl Draft<'_> {
             return self.end_listening(deployment.number, Outcome::Stranded, Some(note));
         };
         let number = self.state.last.next();
-        let kind = Kind::Rollback { undoes: Some(deployment.number), automatic: true, hold: false };
+        let undoes = Some(deployment.number);
+        let kind = Kind::Rollback { undoes, automatic: true, hold: false, backup: None };
         let admitted = Event::Admitted {
             kind,
             sha: target.sha,
@@ -23,6 +24,7 @@ impl Draft<'_> {
             reason: Some(reason.to_owned()),
             request_id: None,
             previous: Some(deployment.placement()),
+            planned_on: None,
         };
         self.push(number, admitted);
         self.push(deployment.number, Event::UndoneBy { rollback: number });

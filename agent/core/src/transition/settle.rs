@@ -2,7 +2,7 @@
 
 use super::Draft;
 use crate::{
-    admission::Refusal,
+    admission::{self, Refusal},
     event::Event,
     ids::DeploymentNumber,
     lifecycle::{Deployment, Outcome, Phase},
@@ -48,7 +48,8 @@ impl Draft<'_> {
     pub(super) fn unless_refused(&mut self, deployment: &Deployment, next: impl FnOnce(&mut Self)) {
         let held = self.state.hold.as_ref();
         let held = held.map(|hold| Refusal::Held { by: hold.by.clone(), why: hold.reason.clone() });
-        match held.or_else(|| self.refused_meanwhile(deployment)) {
+        let refusal = held.or_else(|| self.refused_meanwhile(deployment));
+        match refusal.or_else(|| admission::refuse_changed(&self.state, deployment.planned_on)) {
             Some(refusal) => {
                 self.end(deployment.number, Outcome::Refused, Some(refusal.to_string()));
             }
@@ -59,7 +60,8 @@ impl Draft<'_> {
     fn start_rollback(&mut self, rollback: &Deployment) {
         let number = rollback.number;
         let nothing_touched = self.undone_by(number).is_empty();
-        if nothing_touched && self.state.live.is_some_and(|live| live.sha == rollback.sha) {
+        let is_there = self.state.live.is_some_and(|live| live.sha == rollback.sha);
+        if nothing_touched && is_there && rollback.restores().is_none() {
             return self.end_where_it_is(rollback);
         }
         match self.refused_meanwhile(rollback) {

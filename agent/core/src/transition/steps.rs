@@ -33,6 +33,12 @@ impl Draft<'_> {
                     draft.unless_refused(&active, |draft| draft.prepared(&active, older_than_live));
                 });
             }
+            (Phase::BackingUp, Ok(StepDone::BackedUp(report))) => {
+                self.push(number, Event::BackedUp(report));
+                self.go_on(&active, |draft| {
+                    draft.unless_refused(&active, |draft| draft.touch(number));
+                });
+            }
             (Phase::Resetting, Ok(StepDone::Reset(report))) => {
                 self.push(number, Event::TreeReset(report));
                 self.go_on(&active, |draft| draft.enter(number, Phase::Restarting));
@@ -112,7 +118,16 @@ impl Draft<'_> {
             Some(_) | None if self.has_gate(number) => {
                 self.enter(number, Phase::Gating);
             }
-            Some(_) | None => self.touch(number),
+            Some(_) | None => self.pass_the_gate(number),
+        }
+    }
+
+    /// Goes on to the first step that touches something, or to saving what it will touch.
+    pub(super) fn pass_the_gate(&mut self, number: DeploymentNumber) {
+        if self.policy.backs_up {
+            self.enter(number, Phase::BackingUp);
+        } else {
+            self.touch(number);
         }
     }
 
@@ -146,16 +161,11 @@ impl Draft<'_> {
     }
 
     fn went_live(&mut self, active: &Deployment) {
-        let number = active.number;
         if active.is_rollback() {
             return self.rollback_went_live(active);
         }
-        let no_verdict_is_asked_for = self.policy.when == VerifyWhen::None;
-        if no_verdict_is_asked_for || active.verdict_value() == Verdict::Success {
-            self.validate(active.placement());
-        } else {
-            self.enter(number, Phase::Watching);
-        }
+        let is_good = active.verdict_value() == Verdict::Success;
+        self.bake_or_end(active, self.policy.when != VerifyWhen::None && !is_good);
     }
 
     fn step_failed(&mut self, active: &Deployment, failure: &Failure) {

@@ -53,8 +53,10 @@ impl Draft<'_> {
         let open = on.deployment.and_then(|number| self.state.open.get(&number)).cloned();
         match open {
             Some(gated) if gated.phase == Phase::Gating => {
-                self.unless_refused(&gated, |draft| draft.touch(gated.number));
+                self.unless_refused(&gated, |draft| draft.pass_the_gate(gated.number));
             }
+            // Its health may still undo it.
+            Some(watched) if watched.phase == Phase::Watching && watched.bake.is_some() => {}
             Some(watched) if watched.phase == Phase::Watching => self.validate(on),
             Some(_) | None => self.remember_validated(on),
         }
@@ -110,6 +112,7 @@ impl Draft<'_> {
             Phase::Queued => self.end(deployment.number, Outcome::Failed, Some(why)),
             Phase::Gating => self.end_listening(deployment.number, Outcome::Failed, Some(why)),
             Phase::Preparing
+            | Phase::BackingUp
             | Phase::Resetting
             | Phase::Restarting
             | Phase::Probing

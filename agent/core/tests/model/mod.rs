@@ -2,6 +2,7 @@
 //! keeps every turn, so that a promise is a question about what happened.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod backup;
 pub mod moves;
 pub mod shorthand;
 
@@ -14,7 +15,7 @@ use ripcord_core::{
     Step, StepDone, Timestamp, Verdict, VerdictReport, Watch, notice,
 };
 
-use self::moves::Move;
+use self::{backup::backup_before, moves::Move};
 
 /// One input that the environment accepted, and what came of it.
 pub struct Turn {
@@ -65,11 +66,12 @@ pub fn deploy_of(sha: CommitSha) -> DeployRequest {
         redeploy: false,
         allow_older: false,
         override_quarantine: false,
+        planned_on: None,
     }
 }
 
 pub fn rollback_to(to: Option<Placement>) -> RollbackRequest {
-    RollbackRequest { to, by: person(), reason: None, request_id: None, hold: None }
+    RollbackRequest { to, by: person(), reason: None, request_id: None, hold: None, backup: None }
 }
 
 impl World {
@@ -110,20 +112,21 @@ impl World {
 
     pub fn step_good_of(&mut self, older_than_live: bool) -> bool {
         let Some(wanted) = self.environment.wanted() else { return false };
-        let done = match wanted.step {
+        let done = match &wanted.step {
             Step::Prepare { live } => StepDone::Prepared {
                 subject: "a commit".to_owned(),
                 author: "ada".to_owned(),
                 older_than_live: older_than_live && live.is_some(),
                 head: self.runs.or(self.head),
             },
-            Step::Reset => StepDone::Reset(Default::default()),
+            Step::BackUp { .. } => StepDone::BackedUp(backup_before(wanted.deployment)),
+            Step::Reset { .. } => StepDone::Reset(Default::default()),
             Step::Restart => StepDone::Restarted { detail: "restarted".to_owned() },
             Step::Probe => StepDone::Healthy { status: Some(200), attempts: 1 },
         };
         match wanted.step {
-            Step::Prepare { .. } => {}
-            Step::Reset | Step::Restart => self.runs = None,
+            Step::Prepare { .. } | Step::BackUp { .. } => {}
+            Step::Reset { .. } | Step::Restart => self.runs = None,
             Step::Probe => self.runs = Some(wanted.sha),
         }
         self.give(Input::StepEnded { deployment: wanted.deployment, result: Ok(done) }).is_some()
@@ -132,7 +135,7 @@ impl World {
     /// Lets the wanted step fail.
     pub fn step_bad(&mut self, kind: FailureKind) -> bool {
         let Some(wanted) = self.environment.wanted() else { return false };
-        if !matches!(wanted.step, Step::Prepare { .. }) {
+        if !matches!(wanted.step, Step::Prepare { .. } | Step::BackUp { .. }) {
             self.runs = None;
         }
         let result = Err(Failure::new(kind, "it broke"));
@@ -163,7 +166,9 @@ impl World {
     /// Kills the agent, whatever it does, and starts it from what was on disk.
     pub fn crash(&mut self) {
         let touching = self.environment.wanted();
-        if touching.is_some_and(|effect| !matches!(effect.step, Step::Prepare { .. })) {
+        if touching.is_some_and(|effect| {
+            !matches!(effect.step, Step::Prepare { .. } | Step::BackUp { .. })
+        }) {
             self.runs = None;
         }
         self.restart(self.now);

@@ -106,8 +106,9 @@ pub fn kinds(told: &[News]) -> Vec<&'static str> {
 
 /// A deployment that was just admitted.
 pub fn admitted(number: u64, kind: Kind, by: Identity) -> Deployment {
-    let (reason, request_id, previous) = (None, None, None);
-    let event = Event::Admitted { kind, sha: sha(7), by, reason, request_id, previous };
+    let (reason, request_id, previous, planned_on) = (None, None, None, None);
+    let sha = sha(7);
+    let event = Event::Admitted { kind, sha, by, reason, request_id, previous, planned_on };
     let entry = Entry { deployment: Some(DeploymentNumber(number)), event };
     Environment::default().apply(&entry, Timestamp(1_000)).unwrap()
 }
@@ -123,7 +124,7 @@ pub fn a_deploy(number: u64) -> Deployment {
 pub fn a_rollback(number: u64, undoes: Option<u64>, automatic: bool) -> Deployment {
     let undoes = undoes.map(DeploymentNumber);
     let by = if automatic { Identity::agent() } else { person() };
-    admitted(number, Kind::Rollback { undoes, automatic, hold: false }, by)
+    admitted(number, Kind::Rollback { undoes, automatic, hold: false, backup: None }, by)
 }
 
 /// One piece of news with its names, in one language.

@@ -7,7 +7,7 @@ use ripcord_core::{
 };
 
 use super::{Site, told};
-use crate::model::{World, rollback_to, sha, shorthand::MINUTE};
+use crate::model::{World, backup::backup_before, rollback_to, sha, shorthand::MINUTE};
 
 const RUN: &str = "https://github.com/julienlafrance/backtothefuturekitchen/actions/runs/18234567";
 
@@ -46,7 +46,8 @@ impl Scene {
                 older_than_live: false,
                 head: Some(sha(0x99)),
             },
-            Step::Reset => StepDone::Reset(Default::default()),
+            Step::BackUp { .. } => StepDone::BackedUp(backup_before(wanted.deployment)),
+            Step::Reset { .. } => StepDone::Reset(Default::default()),
             Step::Restart => StepDone::Restarted { detail: "restarted".to_owned() },
             Step::Probe => StepDone::Healthy { status: Some(200), attempts: 1 },
         };

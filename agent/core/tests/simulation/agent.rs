@@ -127,10 +127,10 @@ impl Town {
         };
         agent.running = Some(wanted.clone());
         let id = agent.id;
-        if !matches!(wanted.step, Step::Prepare { .. }) {
+        if !matches!(wanted.step, Step::Prepare { .. } | Step::BackUp { .. }) {
             self.world.runs = None;
         }
-        let lasts = self.lasts(wanted.step);
+        let lasts = self.lasts(&wanted.step);
         if self.dice.chance(self.day.crashes_in_steps) {
             let after = self.dice.between(0, lasts);
             self.soon(after, Happening::Crash { agent: id });

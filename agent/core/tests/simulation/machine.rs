@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use ripcord_core::{CommitSha, Effect, Failure, FailureKind, Placement, Step, StepDone, Timestamp};
 
-use crate::{day::SECOND, model::sha, town::Town};
+use crate::{
+    day::SECOND,
+    model::{backup::backup_before, sha},
+    town::Town,
+};
 
 /// A commit that is on no branch of ours.
 pub const FOREIGN: u8 = 250;
@@ -22,10 +26,11 @@ pub struct Machine {
 
 impl Town {
     /// How long a step takes.
-    pub fn lasts(&mut self, step: Step) -> u64 {
+    pub fn lasts(&mut self, step: &Step) -> u64 {
         let longest = match step {
             Step::Prepare { .. } => 20,
-            Step::Reset => 5,
+            Step::BackUp { .. } => 40,
+            Step::Reset { .. } => 5,
             Step::Restart if self.machine.docker_down => 120,
             Step::Restart => 30,
             Step::Probe => 60,
@@ -36,10 +41,12 @@ impl Town {
     /// What a step that ends now did, and found out.
     pub fn perform(&mut self, effect: &Effect) -> Result<StepDone, Failure> {
         let by_itself = !self.is_evening && self.dice.chance(self.day.faults);
-        match effect.step {
-            Step::Prepare { live } => self.prepare(effect.sha, live, by_itself),
-            Step::Reset if by_itself => broke(FailureKind::Tree),
-            Step::Reset => {
+        match &effect.step {
+            Step::Prepare { live } => self.prepare(effect.sha, *live, by_itself),
+            Step::BackUp { .. } if by_itself => broke(FailureKind::Backup),
+            Step::BackUp { .. } => Ok(StepDone::BackedUp(backup_before(effect.deployment))),
+            Step::Reset { .. } if by_itself => broke(FailureKind::Tree),
+            Step::Reset { .. } => {
                 self.machine.tree = Some(effect.sha);
                 Ok(StepDone::Reset(Default::default()))
             }

@@ -55,6 +55,7 @@ impl Town {
             redeploy: self.dice.chance(300),
             allow_older: self.dice.chance(300),
             override_quarantine: overriding,
+            planned_on: None,
             reason: self.dice.chance(800).then(|| "it was a flake".to_owned()),
             ..deploy_of(self.some_commit())
         })

@@ -5,7 +5,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use ripcord_core::{CommitSha, DeploymentNumber, Failure, effect::TreeReport};
 
-use crate::ports::{PreparedCommit, Reporter, SourceRepository, TreeState};
+use crate::ports::{Between, PreparedCommit, Reporter, SourceRepository, TreeState};
 
 /// Stands where a repository should be.
 #[derive(Debug, Clone)]
@@ -40,6 +40,10 @@ impl SourceRepository for AbsentRepository {
     }
 
     async fn unpin_except(&self, _keep: &[CommitSha]) -> Result<(), Failure> {
+        Err(self.0.clone())
+    }
+
+    async fn between(&self, _from: CommitSha, _to: CommitSha) -> Result<Between, Failure> {
         Err(self.0.clone())
     }
 }

@@ -5,6 +5,7 @@
 
 mod absent;
 mod attributes;
+mod between;
 mod changes;
 mod clash;
 mod compare;
@@ -35,7 +36,7 @@ use ripcord_core::{
     CommitSha, DeploymentNumber, EnvironmentName, Failure, FailureKind, effect::TreeReport,
 };
 
-use crate::ports::{PreparedCommit, Reporter, SourceRepository, TreeState};
+use crate::ports::{Between, PreparedCommit, Reporter, SourceRepository, TreeState};
 pub use absent::AbsentRepository;
 use site::Site;
 pub use transport::register_transports;
@@ -154,5 +155,9 @@ impl SourceRepository for GitRepository {
     async fn unpin_except(&self, keep: &[CommitSha]) -> Result<(), Failure> {
         let keep = keep.to_vec();
         self.blocking(move |site| pins::unpin_except(site, &keep)).await
+    }
+
+    async fn between(&self, from: CommitSha, to: CommitSha) -> Result<Between, Failure> {
+        self.blocking(move |site| between::between(site, from, to)).await
     }
 }

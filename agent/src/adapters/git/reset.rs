@@ -7,7 +7,9 @@ use std::{
 };
 
 use git2::{Commit, Repository, RepositoryState, ResetType, build::CheckoutBuilder};
-use ripcord_core::{CommitSha, DeploymentNumber, Failure, FailureKind, effect::TreeReport};
+use ripcord_core::{
+    Brought, CommitSha, DeploymentNumber, Failure, FailureKind, effect::TreeReport,
+};
 
 use super::{
     compare::{self, Comparison, is_absence},
@@ -53,7 +55,7 @@ pub(super) fn reset(
     working.finish();
     let saved_to = saved.as_ref().map(|saved| saved.to.clone());
     let saved = saved.map(|saved| saved.paths).unwrap_or_default();
-    Ok(TreeReport { changed, saved_to, saved, untracked })
+    Ok(TreeReport { brought: Brought::Reset, changed, saved_to, saved, untracked })
 }
 
 /// What the same deployment saved before it was cut short.

@@ -113,8 +113,11 @@ pub fn meaning(event: &Event) -> Meaning {
         | Event::Prepared { .. }
         | Event::BaselineFound { .. }
         | Event::ValidatedImported { .. }
+        | Event::BackedUp(_)
         | Event::TreeReset(_)
         | Event::Restarted { .. }
+        | Event::BakeBegan { .. }
+        | Event::Baked
         | Event::StepFailed { .. }
         | Event::Quarantined { .. }
         | Event::QuarantineLifted { .. }
@@ -160,6 +163,7 @@ fn status_state(deployment: &Deployment) -> Option<StatusState> {
         Phase::Queued
         | Phase::Preparing
         | Phase::Gating
+        | Phase::BackingUp
         | Phase::Resetting
         | Phase::Restarting
         | Phase::Probing
@@ -257,6 +261,7 @@ fn deployment_state(deployment: &Deployment) -> DeploymentState {
         (Phase::Queued | Phase::Gating, _) => DeploymentState::Queued,
         (
             Phase::Preparing
+            | Phase::BackingUp
             | Phase::Resetting
             | Phase::Restarting
             | Phase::Probing

@@ -10,9 +10,11 @@ pub(super) fn standing(deployment: &Deployment, back_to: Option<CommitSha>) -> S
     let number = deployment.number;
     match deployment.phase {
         Phase::Queued => format!("{number} waits for the running deployment"),
-        Phase::Preparing | Phase::Resetting | Phase::Restarting | Phase::Probing => {
-            format!("being deployed ({number})")
-        }
+        Phase::Preparing
+        | Phase::BackingUp
+        | Phase::Resetting
+        | Phase::Restarting
+        | Phase::Probing => format!("being deployed ({number})"),
         Phase::Gating => format!("not deployed yet, {}", waiting(deployment)),
         Phase::Watching => match &deployment.condemned {
             Some(reason) => format!("to be rolled back: {reason}"),

@@ -24,11 +24,18 @@ pub(super) fn refused(
             page.reason(why);
             page.command(Phrase("Reprendre", "Resume"), &format!("resume {}", site.name));
         }
-        Refusal::Quarantined { why, .. } | Refusal::Unavailable { what: why } => page.detail(why),
+        Refusal::Quarantined { why, .. }
+        | Refusal::NotValidated { why, .. }
+        | Refusal::NothingToPromote { why, .. }
+        | Refusal::PlanChanged { difference: why }
+        | Refusal::Unavailable { what: why } => page.detail(why),
         Refusal::OlderThanLive { live, .. } => page.own(Phrase("En ligne", "Live"), live.short()),
         Refusal::RollbackPending { rollback: number }
         | Refusal::RequestIdTaken { deployment: number } => page.deployment(*number),
-        Refusal::OverrideWithoutReason | Refusal::NoRollbackPoint | Refusal::Confirmation => {}
+        Refusal::OverrideWithoutReason
+        | Refusal::NoRollbackPoint
+        | Refusal::Confirmation
+        | Refusal::CommitNeeded => {}
     }
 }
 
@@ -54,6 +61,17 @@ fn refusal_words(refusal: &Refusal) -> Phrase {
         Refusal::Confirmation => {
             Phrase("mot de confirmation absent ou incorrect", "missing or wrong confirmation word")
         }
+        Refusal::NotValidated { .. } => {
+            Phrase("commit non validé par la source", "not validated by the source")
+        }
+        Refusal::NothingToPromote { .. } => {
+            Phrase("rien à promouvoir", "there is nothing to promote")
+        }
+        Refusal::PlanChanged { .. } => Phrase(
+            "le plan a changé depuis son affichage",
+            "the plan has changed since it was shown",
+        ),
+        Refusal::CommitNeeded => Phrase("commit non précisé", "no commit was named"),
         Refusal::Unavailable { .. } => {
             Phrase("fonction indisponible", "not available in this version")
         }
