@@ -109,6 +109,8 @@ pub(crate) struct JobReport {
     pub(crate) step: Step,
     pub(crate) allow_failure: bool,
     pub(crate) needs: Vec<String>,
+    /// Whether `--fix` would run something for it.
+    pub(crate) fixable: bool,
     /// What tools complain about, where their format is known.
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// Looked at when the job is over; empty for one that never began.
@@ -175,6 +177,15 @@ impl Report {
     /// How many jobs became `outcome`.
     pub(crate) fn count(&self, outcome: Outcome) -> usize {
         self.jobs.iter().filter(|job| job.step.outcome == outcome).count()
+    }
+
+    /// The jobs that are not green, and that `--fix` may make so; none when that was tried.
+    pub(crate) fn repairable(&self) -> Vec<&str> {
+        let is_bad = |job: &&JobReport| match job.step.outcome {
+            Outcome::Failed | Outcome::Warning => job.fixable && self.fixes.is_empty(),
+            Outcome::Passed | Outcome::Skipped | Outcome::Cancelled => false,
+        };
+        self.jobs.iter().filter(is_bad).map(|job| job.step.name.as_str()).collect()
     }
 
     /// What was run, in the order in which it is told.

@@ -196,8 +196,8 @@ impl Director<'_> {
             let made =
                 job.artifacts.iter().map(|path| artifact(&surroundings.root, &job.dir, path));
             let artifacts = made.collect();
-            let allow_failure = job.allow_failure;
-            (at, JobReport { step, allow_failure, needs, diagnostics, artifacts })
+            let (allow_failure, fixable) = (job.allow_failure, job.fix.is_some());
+            (at, JobReport { step, allow_failure, needs, fixable, diagnostics, artifacts })
         }
     }
 
@@ -209,8 +209,14 @@ impl Director<'_> {
         let job = &self.group.jobs[at];
         let step = Step::unbegun(&job.name, outcome, reason);
         self.watcher.ended(&step);
-        let (needs, allow_failure) = (self.needs_of(job), job.allow_failure);
-        JobReport { step, allow_failure, needs, diagnostics: Vec::new(), artifacts: Vec::new() }
+        JobReport {
+            step,
+            allow_failure: job.allow_failure,
+            needs: self.needs_of(job),
+            fixable: job.fix.is_some(),
+            diagnostics: Vec::new(),
+            artifacts: Vec::new(),
+        }
     }
 
     fn needs_of(&self, job: &Job) -> Vec<String> {

@@ -13,6 +13,14 @@ pub(crate) fn summary(report: &Report) -> String {
         lines.push(format!("artifact {} {state}", clean(&artifact.path)));
     }
     lines.push(sentence(report));
+    let repairable = report.repairable();
+    if !repairable.is_empty() {
+        let names = clean(&repairable.join(", "));
+        lines.push(format!(
+            "  next  `ripcord check {} --fix` repairs: {names}",
+            clean(&report.group)
+        ));
+    }
     lines.join("\n")
 }
 
