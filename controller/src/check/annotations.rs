@@ -11,28 +11,32 @@ const ERRORS: usize = 10 - 1;
 /// GitHub shows so many warnings of a step.
 const WARNINGS: usize = 10;
 
-/// The annotations of a run. Every job has its turn before one has its second.
+/// The annotations of a run, as many as GitHub shows.
 pub(crate) fn annotations(report: &Report) -> Vec<String> {
-    let most = report.jobs.iter().map(|job| job.diagnostics.len()).max().unwrap_or(0);
-    let turns = (0..most).flat_map(|turn| {
-        let one = move |job: &'_ super::report::JobReport| {
-            let diagnostic = job.diagnostics.get(turn)?;
-            Some((diagnostic.severity, annotation(&job.step.name, diagnostic)))
-        };
-        report.jobs.iter().filter_map(one)
-    });
     let (mut errors, mut warnings) = (ERRORS, WARNINGS);
-    let room = |severity: &Severity| {
-        let left = match severity {
+    let mut lines = Vec::new();
+    for (job, diagnostic) in in_turns(report) {
+        let room = match diagnostic.severity {
             Severity::Error => &mut errors,
             Severity::Warning => &mut warnings,
         };
-        let has_room = *left > 0;
-        *left = left.saturating_sub(1);
-        has_room
-    };
-    let mut room = room;
-    turns.filter(|(severity, _)| room(severity)).map(|(_, line)| line).collect()
+        if *room > 0 {
+            *room -= 1;
+            lines.push(annotation(job, diagnostic));
+        }
+    }
+    lines
+}
+
+/// Every job has its turn before one has its second: all of them are seen.
+fn in_turns(report: &Report) -> impl Iterator<Item = (&str, &Diagnostic)> {
+    let most = report.jobs.iter().map(|job| job.diagnostics.len()).max().unwrap_or(0);
+    (0..most).flat_map(|turn| {
+        report
+            .jobs
+            .iter()
+            .filter_map(move |job| Some((job.step.name.as_str(), job.diagnostics.get(turn)?)))
+    })
 }
 
 fn annotation(job: &str, diagnostic: &Diagnostic) -> String {

@@ -77,6 +77,6 @@ mod tests {
 
     #[test]
     fn text_from_outside_cannot_become_markup() {
-        assert_eq!(escaped("a | <b> `c` [d](e)\n"), "a \\| &lt;b&gt; \\`c\\` \\[d\\](e)\\n");
+        assert_eq!(escaped("a | <b> `c` [d](e)"), "a \\| &lt;b&gt; \\`c\\` \\[d\\](e)");
     }
 }

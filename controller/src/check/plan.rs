@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -89,7 +89,7 @@ fn places(text: &str, jobs: &[RawJob]) -> Result<HashMap<String, usize>, Fault> 
 
 fn job(
     text: &str,
-    group_dir: &PathBuf,
+    group_dir: &Path,
     raw: RawJob,
     places: &HashMap<String, usize>,
 ) -> Result<Job, Fault> {
@@ -97,7 +97,7 @@ fn job(
     Ok(Job {
         needs: needs.collect::<Result<_, _>>()?,
         name: raw.name.into_inner(),
-        dir: raw.dir.map_or_else(|| group_dir.clone(), PathBuf::from),
+        dir: raw.dir.map_or_else(|| group_dir.to_owned(), PathBuf::from),
         setup: raw.setup,
         run: raw.run.into_inner(),
         fix: raw.fix,
@@ -172,8 +172,6 @@ fn nothing_chosen(named: Option<&str>, known: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::config::document;
 

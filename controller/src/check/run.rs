@@ -275,7 +275,7 @@ impl Lines<'_> {
         Some(match ending {
             Ending::Exit(0) => return None,
             Ending::Exit(NOT_FOUND) => {
-                format!("exit code {NOT_FOUND}: a program is not there; does `setup` install it?")
+                format!("exit code {NOT_FOUND}: a program is missing; does setup install it?")
             }
             Ending::Exit(code) => format!("exit code {code}"),
             Ending::Signal(signal) => format!("ended by signal {signal}"),

@@ -33,7 +33,8 @@ impl Project {
     /// A group `a` of such jobs: name, line, other keys.
     pub(crate) fn of_jobs(jobs: &[(&str, &str, &str)]) -> Self {
         let job = |(name, run, keys): &(&str, &str, &str)| {
-            format!("[[checks.a.jobs]]\nname = {name:?}\nrun = '''{run}'''\n{keys}\n")
+            let name = serde_json::to_string(name).unwrap();
+            format!("[[checks.a.jobs]]\nname = {name}\nrun = '''{run}'''\n{keys}\n")
         };
         Self::new(&jobs.iter().map(job).collect::<String>())
     }
