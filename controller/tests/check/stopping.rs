@@ -69,6 +69,17 @@ async fn ctrl_c_ends_everything_and_exits_with_130() {
 }
 
 #[tokio::test]
+async fn whoever_obeys_at_once_is_not_waited_for_although_nobody_reaps_his_children() {
+    let run = "touch begun; sleep 1000; true";
+    let project = Project::of_jobs(&[("x", run, "")]);
+    let child = project.until_made("begun", &["--json"]).await;
+    send(&child, Signal::INT);
+    let object = ended(child).await.json();
+    let took = object["duration_ms"].as_u64().unwrap();
+    assert!(took < 2_500, "{took} ms, the whole grace, for what was gone at once");
+}
+
+#[tokio::test]
 async fn a_verifier_or_a_workflow_that_ends_the_run_leaves_nothing_behind() {
     for signal in [Signal::TERM, Signal::HUP] {
         let run = format!("{CHILD}; wait");
