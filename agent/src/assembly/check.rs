@@ -1,7 +1,7 @@
 //! What `ripcord-agent check-config` finds out beyond the text of a configuration: the same parts as
 //! a start would make, and nothing that lasts.
 
-use super::environment::{self, WorkTrees};
+use super::files::{self, WorkTrees};
 use crate::{
     causes::with_causes,
     config::{Config, Problem},
@@ -17,7 +17,7 @@ pub fn check(config: &Config) -> Vec<Problem> {
     for each in config.environments.values() {
         let repository = each.repository.as_ref().filter(|repository| repository.path.exists());
         let opened = repository
-            .map(|repository| environment::open(&each.name, repository, &config.state_dir, None));
+            .map(|repository| files::open(&each.name, repository, &config.state_dir, None));
         let problem = match opened {
             Some(Err(failure)) => Some(format!("environments.{}: {failure}", each.name)),
             Some(Ok(repository)) => trees.add(&each.name, repository.work_tree()),

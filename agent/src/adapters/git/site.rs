@@ -19,6 +19,8 @@ pub(super) struct Site {
     pub(super) settings: Settings,
     /// Root of the work tree.
     pub(super) root: PathBuf,
+    /// The folder that the settings name, relative to it.
+    pub(super) folder: PathBuf,
     /// This work tree's own git folder: index, HEAD.
     pub(super) git_dir: PathBuf,
     /// What all work trees of the repository share: objects, refs.
@@ -33,8 +35,11 @@ impl Site {
         let repo = open(&settings.path)?;
         refuse_unserved(&repo, &settings.path)?;
         let root = repo.workdir().ok_or_else(|| bare(&settings.path))?;
+        let (root, folder) = (canonical(root)?, canonical(&settings.path)?);
+        let folder = folder.strip_prefix(&root).unwrap_or(Path::new("")).to_owned();
         Ok(Self {
-            root: canonical(root)?,
+            root,
+            folder,
             git_dir: canonical(repo.path())?,
             common_dir: canonical(repo.commondir())?,
             opened: SystemTime::now(),
