@@ -63,8 +63,8 @@ fn check_one(backup: &BackupConfig, state_dir: &Path, place: &mut Place<'_, '_>)
         }
         if dir.starts_with(path) || path.starts_with(dir) {
             let message = format!(
-                "and {shown} of `paths` hold each other, so that a backup would be saved with the \
-                 next, or moved by a restore: move one of them"
+                "overlaps with {shown} of `paths`, so that a backup would be saved with the next, or \
+                 moved by a restore: move one of them"
             );
             place.fault(&in_dir, &message);
         }

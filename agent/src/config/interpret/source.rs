@@ -98,9 +98,10 @@ pub(super) fn check_folder(raw: &RawEnvironment, place: &mut Place<'_, '_>) {
     let hooked = !(raw.hooks.pre_restart.is_empty() && raw.hooks.post_restart.is_empty());
     let runs = [(raw.runtime.kind == RawRuntimeKind::Process, "runtime"), (hooked, "hooks")];
     for (_, key) in runs.into_iter().filter(|(runs, _)| *runs) {
-        let message = "needs a folder to run in, and there is no `repository`: add a `backup` table \
+        let message = "needs a folder to run in, and a `promote` command brings its files: add a `backup` table \
                        whose first path is that folder";
-        place.check(raw.repository.is_some() || raw.backup.is_some(), &[key], message);
+        let fine = raw.promote.is_none() || raw.repository.is_some() || raw.backup.is_some();
+        place.check(fine, &[key], message);
     }
 }
 
