@@ -301,6 +301,17 @@ impl Agent {
     }
 
     pub async fn stage(&self, name: &str, policy: Policy, probe_plan: ProbePlan) -> Stage {
+        self.stage_with(name, policy, probe_plan, |_| ()).await
+    }
+
+    /// A stage some of whose parts are not from the script.
+    pub async fn stage_with(
+        &self,
+        name: &str,
+        policy: Policy,
+        probe_plan: ProbePlan,
+        real: impl FnOnce(&mut Parts),
+    ) -> Stage {
         let name: EnvironmentName = name.parse().unwrap();
         let world = Arc::new(World {
             script: Script::default(),
@@ -311,7 +322,8 @@ impl Agent {
             begun: Semaphore::new(0),
             cut_off: Semaphore::new(0),
         });
-        let parts = parts(&world, probe_plan, self.lock.clone());
+        let mut parts = parts(&world, probe_plan, self.lock.clone());
+        real(&mut parts);
         let setup = Setup {
             name,
             about: Default::default(),
