@@ -1,20 +1,17 @@
-//! The time after going live in which failing health undoes a deployment. Time is paused.
+//! The time after going live in which failing health undoes a deployment.
 
-use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+use std::time::Duration;
 
-use ripcord_agent::ports::Sample;
-use ripcord_core::{Deployment, DeploymentNumber, Outcome, Phase, Policy, VerifyWhen};
+use ripcord_agent::{engine::ProbePlan, ports::Sample};
+use ripcord_core::{DeploymentNumber, Outcome, Phase, Policy, VerifyWhen};
 
-use crate::support::fake::{Agent, Stage, plan, sha, silent};
+use crate::support::fake::{Agent, Stage, answered, plan, sha, silent};
 
-const FIVE_MINUTES: u64 = 5 * 60 * 1000;
+const FIVE_MINUTES: Duration = Duration::from_secs(5 * 60);
 
-fn policy() -> Policy {
-    Policy { when: VerifyWhen::None, bake_ms: FIVE_MINUTES, ..Policy::default() }
-}
-
-async fn baking(stage: &Stage, number: DeploymentNumber) {
-    stage.until(|state| state.bakes().any(|(baking, _)| baking == number)).await;
+fn policy(bake: Duration) -> Policy {
+    let bake_ms = u64::try_from(bake.as_millis()).unwrap();
+    Policy { when: VerifyWhen::None, bake_ms, ..Policy::default() }
 }
 
 fn answers(stage: &Stage, samples: impl IntoIterator<Item = Sample>) {
@@ -22,70 +19,86 @@ fn answers(stage: &Stage, samples: impl IntoIterator<Item = Sample>) {
 }
 
 /// Something validated is live.
-async fn settled(agent: &Agent) -> Stage {
-    let stage = agent.stage("prod", policy(), plan()).await;
+async fn settled(agent: &Agent, bake: Duration, plan: ProbePlan) -> Stage {
+    let stage = agent.stage("prod", policy(bake), plan).await;
     let number = stage.deploy(1).await;
     assert_eq!(stage.ended(number).await.outcome, Some(Outcome::Validated));
     stage
 }
 
-async fn second(stage: &Stage) -> Deployment {
-    let number = stage.deploy(2).await;
-    baking(stage, number).await;
-    assert_eq!(stage.handle.deployment(number).await.unwrap().phase, Phase::Watching);
-    assert_eq!(stage.handle.state.borrow().newest_validated().unwrap().sha, sha(1));
-    stage.handle.deployment(number).await.unwrap()
+async fn baking(stage: &Stage, number: DeploymentNumber) {
+    stage.until(|state| state.bakes().any(|(baking, _)| baking == number)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_stays_healthy_is_validated_when_the_time_is_over_and_not_before() {
-    let stage = settled(&Agent::new()).await;
+    let stage = settled(&Agent::new(), FIVE_MINUTES, plan()).await;
     let began = tokio::time::Instant::now();
-    let deployment = second(&stage).await;
-    answers(&stage, [silent(), silent()]);
-    let ended = stage.ended(deployment.number).await;
+    answers(&stage, [answered(200), silent(), silent(), answered(200), silent(), silent()]);
+    let number = stage.deploy(2).await;
+    baking(&stage, number).await;
+    let ended = stage.ended(number).await;
     assert_eq!(ended.outcome, Some(Outcome::Validated), "two bad looks are no three");
-    assert!(began.elapsed() >= Duration::from_millis(FIVE_MINUTES), "{:?}", began.elapsed());
-    assert_eq!(stage.handle.state.borrow().newest_validated().unwrap().sha, sha(2));
+    assert!(began.elapsed() >= FIVE_MINUTES, "{:?}", began.elapsed());
+    let kinds = stage.kinds(number).await;
+    let at = |kind| kinds.iter().position(|found| *found == kind).unwrap();
+    assert!(at("went_live") < at("bake_began") && at("bake_began") < at("baked"), "{kinds:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_application_that_dies_while_it_bakes_is_rolled_back() {
-    let stage = settled(&Agent::new()).await;
-    let deployment = second(&stage).await;
-    answers(&stage, [silent(), silent(), silent()]);
-    let ended = stage.ended(deployment.number).await;
+    let stage = settled(&Agent::new(), FIVE_MINUTES, plan()).await;
+    answers(&stage, [answered(200), answered(200), silent(), silent(), silent()]);
+    let number = stage.deploy(2).await;
+    let ended = stage.ended(number).await;
     assert_eq!(ended.outcome, Some(Outcome::RolledBack), "{ended:?}");
     let state = stage.handle.state.borrow().clone();
     assert_eq!(state.live.unwrap().sha, sha(1));
-    assert!(stage.kinds(ended.number.next()).await.contains(&"went_live"));
+    assert_eq!(state.newest_validated().unwrap().sha, sha(1));
+    assert!(stage.kinds(number.next()).await.contains(&"went_live"), "the rollback is healthy");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_bake_goes_on_where_it_was_when_the_agent_starts_again() {
+/// A second deployment whose agent ends while it bakes, and the agent that comes after it.
+async fn restarted_in_a_bake(
+    bake: Duration,
+    then: Vec<Sample>,
+) -> (Agent, Stage, DeploymentNumber) {
     let agent = Agent::new();
-    let stage = settled(&agent).await;
-    let deployment = second(&stage).await;
+    let first = agent.stage("prod", policy(Duration::ZERO), quick()).await;
+    let number = first.deploy(1).await;
+    first.ended(number).await;
+    first.shutdown.cancel();
+    first.driver.await.unwrap();
+    let stage = agent.stage("prod", policy(bake), quick()).await;
+    let number = stage.deploy(2).await;
+    baking(&stage, number).await;
     stage.shutdown.cancel();
     stage.driver.await.unwrap();
+    let left = stage.handle.deployment(number).await.unwrap();
+    assert_eq!((left.phase, left.outcome), (Phase::Watching, None), "it still bakes");
 
-    let again = agent.stage("prod", policy(), plan()).await;
-    baking(&again, deployment.number).await;
-    assert_eq!(again.world.called("reset"), 0, "what is live is left alone");
-    answers(&again, [silent(), silent(), silent()]);
-    let ended = again.ended(deployment.number).await;
+    let again = agent.stage("prod", policy(bake), quick()).await;
+    answers(&again, then);
+    (agent, again, number)
+}
+
+fn quick() -> ProbePlan {
+    ProbePlan { interval: Duration::from_millis(10), ..plan() }
+}
+
+#[tokio::test]
+async fn an_agent_that_starts_within_a_bake_still_undoes_what_dies() {
+    let (_agent, again, number) =
+        restarted_in_a_bake(FIVE_MINUTES, vec![silent(), silent(), silent()]).await;
+    let ended = again.ended(number).await;
     assert_eq!(ended.outcome, Some(Outcome::RolledBack), "{ended:?}");
     assert_eq!(again.handle.state.borrow().live.unwrap().sha, sha(1));
+    assert_eq!(again.world.called("reset"), 1, "only the way back touches anything");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_bake_that_the_restarted_agent_finds_healthy_ends_well() {
-    let agent = Agent::new();
-    let stage = settled(&agent).await;
-    let deployment = second(&stage).await;
-    stage.shutdown.cancel();
-    stage.driver.await.unwrap();
-    let again = agent.stage("prod", policy(), plan()).await;
-    assert_eq!(again.ended(deployment.number).await.outcome, Some(Outcome::Validated));
-    assert!(!again.world.script.health_hangs.load(SeqCst));
+#[tokio::test]
+async fn an_agent_that_starts_within_a_bake_ends_it_well() {
+    let (_agent, again, number) = restarted_in_a_bake(Duration::from_millis(1200), vec![]).await;
+    assert_eq!(again.ended(number).await.outcome, Some(Outcome::Validated));
+    assert_eq!(again.world.called("reset"), 0, "what is live is left alone");
 }

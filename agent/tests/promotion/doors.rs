@@ -33,7 +33,6 @@ async fn what_is_taken_when_nobody_names_a_commit_is_the_newest_that_was_validat
     let second = town.validated("two").await;
     town.in_preprod("three", Verdict::Failure).await;
     assert_eq!(town.prod.handle.implied_commit(), Ok(second), "red is not taken");
-    town.roll_back(&town.preprod, None).await;
     let promoted = town.promote(second).await;
     assert_eq!(promoted.outcome, Some(Outcome::Validated));
     assert_eq!(town.page().as_deref(), Some("two"));
