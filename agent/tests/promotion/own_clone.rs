@@ -3,7 +3,7 @@
 
 use std::{fs, path::PathBuf};
 
-use ripcord_proto::v1::Outcome;
+use ripcord_proto::v1::{DeployRequest, Outcome};
 
 use crate::support::{
     git::git,
@@ -95,4 +95,31 @@ async fn a_plan_names_what_is_checked_and_changes_nothing() {
     let plan = told.result().plan.join("\n");
     assert!(plan.contains("check that stage has validated the commit"), "{plan}");
     assert!(history(&mut client, "live").await.is_empty());
+}
+
+#[tokio::test]
+async fn nothing_is_taken_from_a_house_whose_journal_cannot_be_read() {
+    let houses = Houses::new().await;
+    let mut client = houses.site.client(&houses.agent);
+    let sha = houses.site.git.pushed("second");
+    for name in ["stage", "live"] {
+        deploy(&mut client, request(name, &sha)).await;
+    }
+    let Houses { site, agent } = houses;
+    agent.kill();
+    let journal = rusqlite::Connection::open(site.state_dir().join("journal.sqlite")).unwrap();
+    let damage = "UPDATE environment SET state = '{' WHERE name = 'stage'";
+    journal.execute(damage, []).unwrap();
+    drop(journal);
+
+    let agent = Agent::start(&site.folder.path().join("agent.toml"));
+    let mut client = site.client(&agent);
+    let again = DeployRequest { redeploy: true, ..request("live", &sha) };
+    let refused = deploy(&mut client, again.clone()).await.error.unwrap();
+    assert_eq!(reason(&refused), "UNAVAILABLE_FEATURE", "{refused:?}");
+    assert!(refused.message().contains("stage, which live promotes"), "{}", refused.message());
+    assert!(refused.message().contains("cannot read"), "{}", refused.message());
+    let archive = DeployRequest { environment: "archive".to_owned(), ..again };
+    let told = deploy(&mut client, archive).await;
+    assert_eq!(told.outcome(), Outcome::Validated, "live has validated it: {}", told.story());
 }

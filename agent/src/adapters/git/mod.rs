@@ -119,6 +119,15 @@ impl GitRepository {
         tree.join(&self.site.folder)
     }
 
+    /// Whether a commit's file, or a folder with some, stands at `path` when HEAD is checked out: a
+    /// reset of this repository writes there.
+    ///
+    /// # Errors
+    /// When the repository cannot be read.
+    pub fn writes_at(&self, path: &Path) -> Result<bool, Failure> {
+        site::writes_at(&self.site, path)
+    }
+
     /// Whether that folder of the work tree is exactly what was deployed as `sha`, and how many files
     /// lie there that are neither tracked nor ignored. A tree whose reset is under way, or was cut
     /// short, is at no commit.

@@ -129,6 +129,15 @@ fn refuse_unserved(repo: &Repository, path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// See [`super::GitRepository::writes_at`].
+pub(super) fn writes_at(site: &Site, path: &Path) -> Result<bool, Failure> {
+    let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let Ok(within) = place.strip_prefix(&site.root) else { return Ok(false) };
+    let repo = site.repository()?;
+    let tree = head_tree(&repo)?;
+    Ok(tree.is_some_and(|tree| within == Path::new("") || tree.get_path(within).is_ok()))
+}
+
 /// The commit, which has to be here.
 pub(super) fn commit<'r>(repo: &'r Repository, sha: CommitSha) -> Result<Commit<'r>, Failure> {
     repo.find_commit(oid(sha)?).map_err(|error| {

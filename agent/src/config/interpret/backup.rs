@@ -16,18 +16,10 @@ pub(super) fn check(
     state_dir: &Path,
     faults: &mut Faults<'_>,
 ) {
-    let mut folders = BTreeMap::<&Path, &EnvironmentName>::new();
     for (name, environment) in environments {
         let Some(backup) = &environment.backup else { continue };
         let mut place = Place { name, has_github: false, faults };
         check_one(backup, state_dir, &mut place);
-        if let Some(other) = folders.insert(&backup.dir, name) {
-            let message = format!(
-                "is the folder of {other}, too: the old backups of one would go for the new ones of \
-                 the other; give each a folder of its own"
-            );
-            place.fault(&["backup", "dir"], &message);
-        }
     }
 }
 
