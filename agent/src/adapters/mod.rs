@@ -10,6 +10,8 @@ mod group;
 pub mod hooks;
 pub mod http_probe;
 mod lines;
+mod orphan;
 pub mod process;
+pub mod promote;
 pub mod secret_url;
 pub mod validated_file;

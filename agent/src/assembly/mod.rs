@@ -3,10 +3,13 @@
 mod check;
 mod environment;
 mod environments;
+mod files;
 mod github;
 mod metrics;
+mod promotions;
 mod sinks;
 mod state_dir;
+mod steps;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 

@@ -37,7 +37,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+#[path = "samples.rs"]
+mod samples;
+
 pub use super::bounded::bounded;
+pub use samples::{answered, silent};
 
 /// What happens when; by default all goes well at once, and no verdict comes.
 pub struct Script {
@@ -82,16 +86,6 @@ pub struct World {
 
 pub fn sha(index: u8) -> CommitSha {
     CommitSha::from_bytes([index; 20])
-}
-
-pub fn answered(status: u16) -> Sample {
-    let (ok, detail) = (status == 200, format!("HTTP {status}"));
-    Sample { ok, status: Some(status), wrong_content: false, detail }
-}
-
-pub fn silent() -> Sample {
-    let detail = "connection refused".to_owned();
-    Sample { ok: false, status: None, wrong_content: false, detail }
 }
 
 impl World {
@@ -301,6 +295,17 @@ impl Agent {
     }
 
     pub async fn stage(&self, name: &str, policy: Policy, probe_plan: ProbePlan) -> Stage {
+        self.stage_with(name, policy, probe_plan, |_| ()).await
+    }
+
+    /// A stage some of whose parts are not from the script.
+    pub async fn stage_with(
+        &self,
+        name: &str,
+        policy: Policy,
+        probe_plan: ProbePlan,
+        real: impl FnOnce(&mut Parts),
+    ) -> Stage {
         let name: EnvironmentName = name.parse().unwrap();
         let world = Arc::new(World {
             script: Script::default(),
@@ -311,7 +316,8 @@ impl Agent {
             begun: Semaphore::new(0),
             cut_off: Semaphore::new(0),
         });
-        let parts = parts(&world, probe_plan, self.lock.clone());
+        let mut parts = parts(&world, probe_plan, self.lock.clone());
+        real(&mut parts);
         let setup = Setup {
             name,
             about: Default::default(),
