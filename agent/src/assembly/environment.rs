@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use ripcord_core::{EnvironmentName, Failure, FailureKind, VerifyWhen};
+use ripcord_core::{EnvironmentName, Failure, FailureKind};
 use tokio::sync::Mutex;
 
-use super::github;
+use super::{doings, github};
 use crate::{
     adapters::{
         docker::{Containers, DockerRuntime, DockerSettings, RestartAction, default_socket},
@@ -304,7 +304,7 @@ fn about(config: &EnvironmentConfig, absent: Option<String>) -> About {
         unavailable: config.unavailable().or_else(|| absent.clone()),
         absent,
         confirm: config.confirm.clone(),
-        steps: steps(config),
+        doings: doings::of(config),
         probed: Some(Probed {
             url: config.health.url.to_string(),
             status: config.health.status,
@@ -312,38 +312,4 @@ fn about(config: &EnvironmentConfig, absent: Option<String>) -> About {
         }),
         monitored: config.health.monitor.is_some(),
     }
-}
-
-/// What a deployment does here, for `--dry-run`.
-fn steps(config: &EnvironmentConfig) -> Vec<String> {
-    let mut steps = Vec::new();
-    if let Some(repository) = &config.repository {
-        let RepositoryConfig { path, remote, branch, .. } = repository;
-        let path = path.display();
-        steps.push(format!(
-            "fetch {remote}/{branch} into {path}, and check that the commit is on it"
-        ));
-        steps.push(format!("reset {path} to the commit; untracked files stay"));
-    }
-    steps.push(match &config.runtime {
-        RuntimeConfig::Compose(compose) => {
-            let action = match compose.action {
-                ComposeAction::Restart => "restart",
-                ComposeAction::Recreate => "recreate",
-            };
-            format!("{action} the containers of {}", compose.file.display())
-        }
-        RuntimeConfig::Container(container) => {
-            format!("restart {}", container.containers.join(", "))
-        }
-        RuntimeConfig::Process(process) => format!("restart {}", process.run.as_slice().join(" ")),
-    });
-    let attempts = config.health.attempts;
-    steps.push(format!("probe {}, at most {attempts} failed tries", config.health.url));
-    steps.push(match config.verify.when {
-        VerifyWhen::After => "watch the verdict while it is live".to_owned(),
-        VerifyWhen::Before => "wait for the verdict before anything is touched".to_owned(),
-        VerifyWhen::None => "the probe is the verdict".to_owned(),
-    });
-    steps
 }

@@ -1,6 +1,7 @@
 //! The composition root: from a configuration to a running agent, and to its end.
 
 mod check;
+mod doings;
 mod environment;
 mod environments;
 mod github;
