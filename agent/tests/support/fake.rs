@@ -301,6 +301,15 @@ impl Agent {
     }
 
     pub async fn stage(&self, name: &str, policy: Policy, probe_plan: ProbePlan) -> Stage {
+        self.stage_with(name, policy, |setup| setup.parts.probe_plan = probe_plan).await
+    }
+
+    pub async fn stage_with(
+        &self,
+        name: &str,
+        policy: Policy,
+        change: impl FnOnce(&mut Setup),
+    ) -> Stage {
         let name: EnvironmentName = name.parse().unwrap();
         let world = Arc::new(World {
             script: Script::default(),
@@ -311,8 +320,8 @@ impl Agent {
             begun: Semaphore::new(0),
             cut_off: Semaphore::new(0),
         });
-        let parts = parts(&world, probe_plan, self.lock.clone());
-        let setup = Setup {
+        let parts = parts(&world, plan(), self.lock.clone());
+        let mut setup = Setup {
             name,
             about: Default::default(),
             policy,
@@ -322,6 +331,7 @@ impl Agent {
             shutdown_grace: GRACE,
             predecessor: None,
         };
+        change(&mut setup);
         let (driver, handle) = Driver::new(setup).await.unwrap();
         let shutdown = CancellationToken::new();
         let driver = tokio::spawn(driver.run(shutdown.clone()));

@@ -127,17 +127,12 @@ async fn compare(
 }
 
 fn compared(Between { ahead, behind, subjects }: &Between) -> Vec<String> {
+    let goes = || format!("leaves {} of what is live", commits(*behind));
     let head = match (ahead, behind) {
         (0, 0) => return vec!["commits between them: none, it is the same commit".to_owned()],
+        (0, _) => return vec![format!("older: {}", goes())],
         (ahead, 0) => format!("brings {}:", commits(*ahead)),
-        (0, behind) => return vec![format!("older: {} of what is live go", commits(*behind))],
-        (ahead, behind) => {
-            format!(
-                "elsewhere: {} of what is live go, brings {}:",
-                commits(*behind),
-                commits(*ahead)
-            )
-        }
+        (ahead, _) => format!("elsewhere: {}, brings {}:", goes(), commits(*ahead)),
     };
     let named = subjects.len() as u64;
     let rest = ahead.checked_sub(named).filter(|rest| *rest > 0);
