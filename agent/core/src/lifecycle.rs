@@ -49,7 +49,8 @@ pub enum Kind {
         /// Hold the environment afterwards.
         hold: bool,
         /// The backup that a person asked for.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        // A deployment has a `backup` of its own, and both are written side by side.
+        #[serde(default, rename = "from_backup", skip_serializing_if = "Option::is_none")]
         backup: Option<BackupId>,
     },
 }

@@ -209,7 +209,9 @@ impl Driver {
             Asked::Decide(input) => self.decide(input).await,
             Asked::Refuse { sha, by, refusal } => {
                 let event = Event::Refused { sha, by, refusal: refusal.clone() };
-                let refused = self.journal_only(vec![Entry { deployment: None, event }]).await;
+                let entries = vec![Entry { deployment: None, event }];
+                self.log(&entries);
+                let refused = self.journal_only(entries).await;
                 refused.map(|()| Answer::Refused(refusal))
             }
         };

@@ -191,6 +191,7 @@ impl Performer {
             Files::Backup(id) => {
                 // git's own idea of what is there has to follow; the backup's files come last.
                 if self.parts.source.remembers() {
+                    self.backups()?.verify(id, reporter).await?;
                     self.write_commit(effect, reporter).await?;
                 }
                 self.backups()?.restore(id, effect.deployment, reporter).await?
@@ -226,8 +227,9 @@ impl Performer {
         }
         let short = effect.sha.short();
         if effect.sha == CommitSha::UNKNOWN {
-            let message = "no backup of what ran before the first deployment can be restored";
-            return Err(Failure::new(FailureKind::Backup, message));
+            let message = "no backup of what ran before the first deployment can be restored; nothing \
+                           was touched";
+            return Err(Failure::new(FailureKind::Unrestorable, message));
         }
         reporter.remark(format!("no backup of {short} can be used: promoting it again")).await;
         self.write_commit(effect, reporter).await

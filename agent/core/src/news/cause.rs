@@ -112,6 +112,10 @@ fn failed(kind: FailureKind) -> Phrase {
         }
         FailureKind::NotValidated => Phrase("commit non validé", "the commit is not validated"),
         FailureKind::Backup => Phrase("sauvegarde en échec", "the backup failed"),
+        FailureKind::Unrestorable => Phrase(
+            "sauvegarde inutilisable ; rien n'a été touché",
+            "the backup cannot be used; nothing was touched",
+        ),
         FailureKind::Promotion => Phrase("promotion en échec", "the promotion failed"),
         FailureKind::Repository => Phrase("dépôt inutilisable", "the repository cannot be used"),
         FailureKind::Tree => Phrase("écriture des fichiers impossible", "writing the files failed"),

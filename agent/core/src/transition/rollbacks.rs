@@ -3,6 +3,7 @@
 use super::Draft;
 use crate::{
     event::Event,
+    failure::{Failure, FailureKind},
     ids::{DeploymentNumber, Identity},
     lifecycle::{Deployment, Kind, Outcome, Phase},
     limits,
@@ -87,11 +88,22 @@ impl Draft<'_> {
         true
     }
 
-    pub(super) fn rollback_failed(&mut self, rollback: &Deployment, why: &str) {
+    /// What ran when a person asked for the rollback goes on: nothing unfinished is undone, and the
+    /// rollback's own first step has touched nothing.
+    fn leaves_all_as_it_is(&self, rollback: &Deployment) -> bool {
+        let is_first_step = rollback.poisoned.is_empty() && rollback.resumed_at.is_none();
+        is_first_step && self.undone_by(rollback.number).is_empty() && self.state.live.is_some()
+    }
+
+    pub(super) fn rollback_failed(&mut self, rollback: &Deployment, failure: &Failure) {
         let number = rollback.number;
+        if failure.kind == FailureKind::Unrestorable && self.leaves_all_as_it_is(rollback) {
+            return self.end(number, Outcome::Failed, None);
+        }
         if self.retarget(rollback) {
             return;
         }
+        let why = &failure.message;
         for undone in self.undone_by(number) {
             let note = format!("rollback {number} failed: {why}");
             self.end(undone.number, Outcome::Stranded, Some(note));

@@ -171,7 +171,7 @@ impl Draft<'_> {
     fn step_failed(&mut self, active: &Deployment, failure: &Failure) {
         let number = active.number;
         if active.is_rollback() {
-            self.rollback_failed(active, &failure.message);
+            self.rollback_failed(active, failure);
         } else if active.phase.has_touched() {
             self.order_rollback(active, &failure.message);
         } else {

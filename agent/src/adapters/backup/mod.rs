@@ -130,6 +130,14 @@ impl Backups for FileBackups {
         blocking(move || list::list(&settings)).await
     }
 
+    async fn verify(&self, id: &BackupId, reporter: &Reporter) -> Result<(), Failure> {
+        let id = id.clone();
+        let verify = move |settings: &BackupSettings, progress: &mut Progress| {
+            restore::verify(settings, &id, progress)
+        };
+        self.in_turn(reporter, verify).await
+    }
+
     async fn restore(
         &self,
         id: &BackupId,

@@ -14,7 +14,7 @@ use std::{
 };
 
 use ripcord_core::{
-    BackupId, DeploymentNumber, Failure,
+    BackupId, DeploymentNumber, Failure, FailureKind,
     effect::{Brought, TreeReport},
 };
 use rustix::fs::{AtFlags, FileType, statat, syncfs};
@@ -28,7 +28,7 @@ use super::{
     moves::{Folders, Move, plan},
     progress::Progress,
     unpack::{Unpack, dress},
-    verify,
+    verify::{self, Nobody},
     walk::{c_name, names, open_folder, open_parent},
 };
 
@@ -113,6 +113,26 @@ impl Restoration {
     }
 }
 
+/// Reads a backup through. Nothing of what is there is touched.
+pub(super) fn verify(
+    settings: &BackupSettings,
+    id: &BackupId,
+    progress: &mut Progress,
+) -> Result<(), Failure> {
+    let folder = settings.dir.join(id.as_str());
+    let manifest = read(settings, id, &folder).map_err(untouched)?;
+    ground::check_restore(settings).map_err(untouched)?;
+    progress.begin("MB verified", manifest.summary.bytes);
+    verify::read_through(&folder, &manifest, &mut Nobody, progress).map_err(untouched)
+}
+
+/// What went wrong before the first step: all is as it was.
+fn untouched(failure: Failure) -> Failure {
+    let kind = failure.kind;
+    let untouched = if kind == FailureKind::Backup { FailureKind::Unrestorable } else { kind };
+    Failure::new(untouched, failure.message)
+}
+
 /// All of it, from the first look to the last step.
 pub(super) fn restore(
     settings: &BackupSettings,
@@ -120,7 +140,8 @@ pub(super) fn restore(
     deployment: DeploymentNumber,
     progress: &mut Progress,
 ) -> Result<TreeReport, Failure> {
-    let mut restoration = Restoration::begin(settings, id, deployment, progress)?;
+    let begun = Restoration::begin(settings, id, deployment, progress);
+    let mut restoration = begun.map_err(untouched)?;
     while restoration.step()? {}
     for path in unknown_to(&restoration.manifest, settings) {
         let path = path.display();

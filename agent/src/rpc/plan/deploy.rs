@@ -26,6 +26,7 @@ pub(super) async fn plan(
         comes(environment, request).await,
         lives(environment, state).await,
     ]));
+    lines.extend(newer(environment, request));
     if joins.is_none() {
         lines.extend(words::between(environment, state.live, request.sha).await);
         lines.extend(steps(environment));
@@ -48,6 +49,13 @@ async fn comes(environment: &EnvironmentHandle, request: &DeployRequest) -> Row 
             ("new".to_owned(), known)
         }
     }
+}
+
+/// What the source has validated since, which may be what people want rather.
+fn newer(environment: &EnvironmentHandle, request: &DeployRequest) -> Option<String> {
+    let promotion = environment.promotion.as_ref()?;
+    let newest = promotion.newest().ok().filter(|newest| *newest != request.sha)?;
+    Some(format!("newer in {}: {} is validated", promotion.title, newest.short()))
 }
 
 async fn lives(environment: &EnvironmentHandle, state: &Environment) -> Row {
