@@ -1,5 +1,6 @@
 //! What the engine acts through: each adapter implements a port over one foreign crate.
 
+pub mod backup;
 pub mod command;
 pub mod compose;
 pub mod docker;

@@ -7,12 +7,13 @@ use std::{
 };
 
 use super::{
+    doings,
     files::{Source, Sources},
     github,
-    steps::steps,
 };
 use crate::{
     adapters::{
+        backup::{BackupSettings, FileBackups},
         docker::{Containers, DockerRuntime, DockerSettings, RestartAction, default_socket},
         github::Github,
         hooks::CommandHooks,
@@ -21,11 +22,12 @@ use crate::{
         validated_file,
     },
     config::{
-        ComposeAction, Config, EnvironmentConfig, GithubSource, RuntimeConfig, VerdictSource,
+        BackupConfig, ComposeAction, Config, EnvironmentConfig, GithubSource, RuntimeConfig,
+        VerdictSource,
     },
     engine::{About, Clock, Parts, ProbePlan, Probed, Promotion, Setup},
     journal::Journal,
-    ports::{LogSource, Runtime, SourceRepository, Verifier},
+    ports::{Backups, LogSource, Runtime, SourceRepository, Verifier},
     verify::{
         command::CommandVerifier,
         github::{GithubVerifier, Poller},
@@ -81,7 +83,7 @@ impl Builder {
             probe_plan: probe_plan(config),
             hooks: Arc::new(hooks(config, &source.folder)),
             verifier: self.verifier(config, &source.repository),
-            backups: None,
+            backups: backups(config, source.own_git),
             promotion,
             source: source.repository,
             runtime,
@@ -176,6 +178,13 @@ impl Builder {
     }
 }
 
+fn backups(config: &EnvironmentConfig, own_git_dir: Option<PathBuf>) -> Option<Arc<dyn Backups>> {
+    let BackupConfig { paths, dir, keep } = config.backup.clone()?;
+    let environment = config.name.clone();
+    let keep = usize::try_from(keep).unwrap_or(usize::MAX);
+    Some(Arc::new(FileBackups::new(BackupSettings { environment, paths, dir, keep, own_git_dir })))
+}
+
 fn probe_plan(config: &EnvironmentConfig) -> ProbePlan {
     let health = &config.health;
     ProbePlan {
@@ -207,7 +216,7 @@ fn about(config: &EnvironmentConfig, source: &Source, promotion: Option<&Promoti
         unavailable: config.unavailable().or_else(|| source.unavailable.clone()).or(nowhere),
         absent: source.absent.clone(),
         confirm: config.confirm.clone(),
-        steps: steps(config),
+        doings: doings::of(config),
         probed: Some(Probed {
             url: config.health.url.to_string(),
             status: config.health.status,

@@ -78,6 +78,8 @@ pub(super) struct Source {
     pub(super) lock: Arc<Mutex<()>>,
     /// The folder in which its commands run.
     pub(super) folder: PathBuf,
+    /// Where git keeps its own files in there.
+    pub(super) own_git: Option<PathBuf>,
     /// Why it cannot be deployed.
     pub(super) unavailable: Option<String>,
     /// Why its files cannot be brought back either.
@@ -118,6 +120,7 @@ impl Sources {
             Ok(repository) => Source {
                 lock: self.lock_of(&config.name, &repository),
                 folder: repository.work_tree().to_owned(),
+                own_git: Some(repository.work_tree().join(".git")),
                 repository: Arc::new(repository),
                 unavailable: None,
                 absent: None,
@@ -127,6 +130,7 @@ impl Sources {
                 Source {
                     lock: Arc::default(),
                     folder: PathBuf::from("/"),
+                    own_git: None,
                     repository: Arc::new(AbsentRepository(failure)),
                     unavailable: absent.clone(),
                     absent,
@@ -163,6 +167,7 @@ impl Sources {
             // It waits for the source's repository itself, and for no longer than it needs it.
             lock: Arc::default(),
             folder: config.own_folder().unwrap_or(Path::new("/")).to_owned(),
+            own_git: None,
             unavailable,
             absent: None,
         }

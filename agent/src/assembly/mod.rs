@@ -1,6 +1,7 @@
 //! The composition root: from a configuration to a running agent, and to its end.
 
 mod check;
+mod doings;
 mod environment;
 mod environments;
 mod files;
@@ -9,7 +10,6 @@ mod metrics;
 mod promotions;
 mod sinks;
 mod state_dir;
-mod steps;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 

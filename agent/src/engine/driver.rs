@@ -18,8 +18,9 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     Clock,
+    about::About,
     baking::Bakes,
-    handle::{About, ActivityNow, Asked, EngineError, EnvironmentHandle, Request},
+    handle::{ActivityNow, Asked, EngineError, EnvironmentHandle, Request},
     observe::Observer,
     perform::{Parts, Performer, task_lost},
     relay::{Happening, relay},

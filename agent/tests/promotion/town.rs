@@ -72,8 +72,9 @@ impl Town {
         let git = Clone::new(&root);
         let repository = GitRepository::open(settings(&root, &git.live)).unwrap();
         let source = Arc::new(repository.clone());
-        let preprod = agent.stage_with("preprod", Policy::default(), quick(), |parts| {
-            parts.source = source;
+        let preprod = agent.stage_with("preprod", Policy::default(), |setup| {
+            setup.parts.probe_plan = quick();
+            setup.parts.source = source;
         });
         let preprod = preprod.await;
         let backups = Arc::new(FakeBackups::of(&root.join("prod")));
@@ -89,7 +90,9 @@ impl Town {
         });
         let policy =
             Policy { when: VerifyWhen::None, backs_up: wanted.backed_up, ..Policy::default() };
-        let prod = agent.stage_with("prod", policy, quick(), |parts| {
+        let prod = agent.stage_with("prod", policy, |setup| {
+            let parts = &mut setup.parts;
+            parts.probe_plan = quick();
             parts.source = files.clone();
             parts.promotion = Some(promotion(&preprod.handle));
             parts.backups = wanted.backed_up.then(|| backups.clone() as Arc<dyn Backups>);

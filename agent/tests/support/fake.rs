@@ -41,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 mod samples;
 
 pub use super::bounded::bounded;
+#[allow(unused_imports, reason = "each test binary uses its own part")]
 pub use samples::{answered, silent};
 
 /// What happens when; by default all goes well at once, and no verdict comes.
@@ -295,16 +296,14 @@ impl Agent {
     }
 
     pub async fn stage(&self, name: &str, policy: Policy, probe_plan: ProbePlan) -> Stage {
-        self.stage_with(name, policy, probe_plan, |_| ()).await
+        self.stage_with(name, policy, |setup| setup.parts.probe_plan = probe_plan).await
     }
 
-    /// A stage some of whose parts are not from the script.
     pub async fn stage_with(
         &self,
         name: &str,
         policy: Policy,
-        probe_plan: ProbePlan,
-        real: impl FnOnce(&mut Parts),
+        change: impl FnOnce(&mut Setup),
     ) -> Stage {
         let name: EnvironmentName = name.parse().unwrap();
         let world = Arc::new(World {
@@ -316,9 +315,8 @@ impl Agent {
             begun: Semaphore::new(0),
             cut_off: Semaphore::new(0),
         });
-        let mut parts = parts(&world, probe_plan, self.lock.clone());
-        real(&mut parts);
-        let setup = Setup {
+        let parts = parts(&world, plan(), self.lock.clone());
+        let mut setup = Setup {
             name,
             about: Default::default(),
             policy,
@@ -328,6 +326,7 @@ impl Agent {
             shutdown_grace: GRACE,
             predecessor: None,
         };
+        change(&mut setup);
         let (driver, handle) = Driver::new(setup).await.unwrap();
         let shutdown = CancellationToken::new();
         let driver = tokio::spawn(driver.run(shutdown.clone()));
