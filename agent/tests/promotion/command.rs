@@ -26,7 +26,7 @@ async fn a_command_that_fails_half_way_is_undone_from_the_backup_and_says_what_i
     let failed = town.promote(bad).await;
     assert_eq!(failed.outcome, Some(Outcome::Failed));
     assert_eq!(town.page().as_deref(), Some("good"));
-    let story = town.story(failed.number).await;
+    let story = town.told(failed.number).await;
     assert!(story.contains("promote.sh exited with code 3"), "{story}");
     assert!(story.contains("disk is gone") && story.contains("source: \"promote\""), "{story}");
     assert_eq!(town.prod.handle.state.borrow().live.unwrap().sha, good);
@@ -58,7 +58,7 @@ async fn without_a_backup_of_it_a_commit_is_promoted_again() {
     let back = town.roll_back(&town.prod, Some(number)).await;
     assert!(back.live_at.is_some(), "{back:?}");
     assert_eq!(town.page().as_deref(), Some("one"));
-    let story = town.story(back.number).await;
+    let story = town.told(back.number).await;
     assert!(story.contains("promoting it again"), "{story}");
 }
 
@@ -89,7 +89,7 @@ async fn a_command_that_is_missing_is_refused_before_anything_is_saved_or_touche
     fs::rename(&command, town.root().join("elsewhere")).unwrap();
     let failed = town.promote(sha).await;
     assert_eq!(failed.outcome, Some(Outcome::Failed));
-    let story = town.story(failed.number).await;
+    let story = town.told(failed.number).await;
     assert!(story.contains("promote.sh cannot be run: No such file"), "{story}");
     assert!(story.contains("[environments.prod.promote]"), "{story}");
     assert!(!town.touched(failed.number).await && town.backups.made().is_empty());
@@ -113,7 +113,7 @@ async fn a_commit_that_loses_its_validation_while_the_backup_is_made_is_refused_
     assert_eq!(refused.outcome, Some(Outcome::Refused));
     assert!(!town.touched(number).await);
     assert_eq!(town.page().as_deref(), Some("one"));
-    let story = town.story(number).await;
+    let story = town.told(number).await;
     assert!(story.contains("preprod was rolled back from it"), "{story}");
 }
 
@@ -149,7 +149,7 @@ async fn what_a_dead_agent_left_is_ended_and_removed_before_the_command_runs_aga
     let record = serde_json::json!({ "leader": null, "boot": boot.trim(), "token": "prod:17" });
     fs::write(checkouts.join("promotion.json"), record.to_string()).unwrap();
     let mut orphan = std::process::Command::new("sleep");
-    let mut orphan = orphan.arg("1000").env("RIPCORD_PROCESS", "prod:17").spawn().unwrap();
+    let mut orphan = orphan.arg("25").env("RIPCORD_PROCESS", "prod:17").spawn().unwrap();
 
     bring(&town.files, sha).await.unwrap();
     assert_eq!(orphan.wait().unwrap().code(), None, "it was ended by a signal");

@@ -12,6 +12,7 @@ mod support {
 }
 
 mod bake;
+mod by_command;
 mod command;
 mod doors;
 mod own_clone;

@@ -84,7 +84,7 @@ async fn a_red_commit_never_reaches_the_next_house_and_leaves_no_deployment_ther
 }
 
 #[tokio::test]
-async fn a_plan_names_what_is_checked_and_changes_nothing() {
+async fn a_plan_names_what_the_source_has_validated_and_changes_nothing() {
     let houses = Houses::new().await;
     let mut client = houses.site.client(&houses.agent);
     let sha = houses.site.git.pushed("second");
@@ -93,7 +93,7 @@ async fn a_plan_names_what_is_checked_and_changes_nothing() {
     asked.dry_run = true;
     let told = deploy(&mut client, asked).await;
     let plan = told.result().plan.join("\n");
-    assert!(plan.contains("check that stage has validated the commit"), "{plan}");
+    assert!(plan.contains(&format!("stage: {} #1, validated", &sha[..7])), "{plan}");
     assert!(history(&mut client, "live").await.is_empty());
 }
 

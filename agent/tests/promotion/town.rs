@@ -177,17 +177,15 @@ impl Town {
         self.git.live.canonicalize().unwrap()
     }
 
-    /// The sentences of a deployment's story.
-    pub async fn story(&self, number: DeploymentNumber) -> String {
-        let records = self.prod.story(number).await;
-        let lines = records.iter().map(|record| format!("{:?}", record.entry.event));
-        lines.collect::<Vec<_>>().join("\n")
+    /// The events of a deployment to prod, a line each.
+    pub async fn told(&self, number: DeploymentNumber) -> String {
+        told(&self.prod, number).await
     }
 
     /// Waits until its story has this in it.
-    pub async fn tells(&self, number: DeploymentNumber, what: &str) {
+    pub async fn tells(&self, stage: &Stage, number: DeploymentNumber, what: &str) {
         let telling = async {
-            while !self.story(number).await.contains(what) {
+            while !told(stage, number).await.contains(what) {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
@@ -201,6 +199,12 @@ impl Town {
             matches!(&record.entry.event, Event::PhaseEntered { phase } if phase.has_touched())
         })
     }
+}
+
+async fn told(stage: &Stage, number: DeploymentNumber) -> String {
+    let records = stage.story(number).await;
+    let lines = records.iter().map(|record| format!("{:?}", record.entry.event));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Waits, not for ever, until something is so.

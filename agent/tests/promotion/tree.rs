@@ -19,7 +19,7 @@ async fn preprods_own_tree_is_taken_while_it_is_exactly_at_the_commit() {
     let promoted = town.promote(sha).await;
     assert_eq!(promoted.outcome, Some(Outcome::Validated), "without network");
     assert_eq!((town.page().as_deref(), town.from()), (Some("one"), town.live()));
-    let story = town.story(promoted.number).await;
+    let story = town.told(promoted.number).await;
     assert!(story.contains("1 untracked files lie beside"), "{story}");
     assert!(story.contains(&format!("from: \"{}\"", town.live().display())), "{story}");
     let pinned =
@@ -42,7 +42,7 @@ async fn prod_never_takes_whatever_preprods_tree_holds_at_that_second() {
     assert_eq!(fs::read_to_string(town.live().join("page.txt")).unwrap(), "two");
     let Answer::Admitted(number) = town.ask(&town.prod, validated).await else { panic!() };
     town.prod.until(|state| state.active_deployment().is_some()).await;
-    town.tells(number, "waiting for preprod").await;
+    town.tells(&town.prod, number, "waiting for preprod").await;
     assert_eq!(town.page(), None, "the command read a tree that preprod was changing");
 
     town.preprod.world.script.touching.add_permits(100);
@@ -52,7 +52,7 @@ async fn prod_never_takes_whatever_preprods_tree_holds_at_that_second() {
     assert_ne!(town.from(), town.live());
     assert!(town.from().ends_with("checkouts/promotion"), "{:?}", town.from());
     assert!(!town.from().exists(), "the check-out is gone");
-    let story = town.story(number).await;
+    let story = town.told(number).await;
     assert!(story.contains("the work tree of preprod is not exactly at"), "{story}");
 }
 
@@ -92,9 +92,9 @@ async fn nobody_changes_preprods_tree_while_the_command_reads_it() {
     let begun = town.root().join("prod.begun");
     comes_to_be(|| begun.exists()).await;
     let next: CommitSha = town.git.pushed("two").parse().unwrap();
-    town.ask(&town.preprod, next).await;
-    town.preprod.until(|state| state.active_deployment().is_some()).await;
-    assert!(town.agent.lock.try_lock().is_err(), "the tree is read, and nobody holds it");
+    let Answer::Admitted(waiting) = town.ask(&town.preprod, next).await else { panic!() };
+    town.tells(&town.preprod, waiting, "waiting for another environment").await;
+    assert_eq!(fs::read_to_string(town.live().join("page.txt")).unwrap(), "one");
     fs::write(town.root().join("prod.go"), "").unwrap();
     town.prod.ended(number).await;
     assert_eq!(town.page().as_deref(), Some("one"));

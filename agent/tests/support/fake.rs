@@ -2,7 +2,7 @@
 //! asked of it and what the journal said at that moment. Journal and driver are real.
 
 // Each test binary uses its own part of this.
-#![allow(missing_docs, dead_code, unreachable_pub, clippy::unwrap_used)]
+#![allow(missing_docs, dead_code, unused_imports, unreachable_pub, clippy::unwrap_used)]
 
 use std::{
     collections::VecDeque,
