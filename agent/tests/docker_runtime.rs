@@ -92,6 +92,57 @@ async fn a_changed_compose_file_is_said_under_restart_and_applied_under_recreate
     assert!(is_new().await);
 }
 
+/// The mission's layout: `docker-compose-preprod.yml` and `docker-compose-prod.yml` in one folder are
+/// one project to compose, with one network, which `down` cannot remove while the other uses it.
+#[tokio::test]
+async fn recreating_works_beside_another_file_in_the_same_folder_and_leaves_it_alone() {
+    let Some(project) = Project::up("command: [sleep, \"1000\"]") else { return };
+    let other = project.folder.join("docker-compose-prod.yml");
+    let yaml = fs::read_to_string(project.file()).unwrap();
+    fs::write(&other, yaml.replace("  web:", "  shop:")).unwrap();
+    let created = |name: &str| {
+        docker(["inspect", "-f", "{{.Id}}", &format!("{}_{name}_1", project.name)]).stdout
+    };
+    let neighbour = created("web");
+    let containers = Containers::ComposeProject { file: other.clone(), project: None };
+    let stop_timeout = Some(Duration::ZERO);
+    let settings = project.settings(RestartAction::Recreate);
+    let runtime = DockerRuntime::new(DockerSettings { containers, stop_timeout, ..settings });
+    for _ in 0..2 {
+        let before = created("shop");
+        let (result, story) = restart(&runtime).await;
+        assert_eq!(result.unwrap(), "recreated shop", "{story:?}");
+        assert_ne!(created("shop"), before);
+        assert_eq!(created("web"), neighbour);
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_the_compose_file_does_not_have_any_more_does_not_go_on_running() {
+    let Some(project) = Project::new() else { return };
+    let sleeping = "command: [sleep, \"1000\"]";
+    project.write_services(&[("web", sleeping), ("worker", sleeping)]);
+    project.compose(["up", "-d"]);
+    project.write(sleeping);
+    let stop_timeout = Some(Duration::ZERO);
+    let settings = DockerSettings { stop_timeout, ..project.settings(RestartAction::Recreate) };
+    let (result, story) = restart(&DockerRuntime::new(settings)).await;
+    assert_eq!(result.unwrap(), "recreated web");
+    assert!(story.iter().any(|line| line.starts_with("removed worker")), "{story:?}");
+}
+
+#[tokio::test]
+async fn a_compose_file_that_cannot_be_read_does_not_take_down_what_runs() {
+    let Some(project) = Project::up("command: [sleep, \"1000\"]") else { return };
+    let good = fs::read_to_string(project.file()).unwrap();
+    fs::write(project.file(), "services: [").unwrap();
+    let runtime = DockerRuntime::new(project.settings(RestartAction::Recreate));
+    let failure = restart(&runtime).await.0.unwrap_err();
+    assert!(failure.message.contains("compose down"), "{failure}");
+    assert_eq!(runtime.health().await.unwrap(), RuntimeHealth::Fine);
+    fs::write(project.file(), good).unwrap();
+}
+
 #[tokio::test]
 async fn a_project_without_containers_says_what_to_do() {
     let Some(project) = Project::new() else { return };

@@ -43,8 +43,8 @@ impl ComposeProgram<'_> {
         self.program().await.map(drop)
     }
 
-    /// `down`, then `up -d`.
-    pub(super) async fn recreate(&self, reporter: &Reporter) -> Result<(), Failure> {
+    /// `down`: removes the containers that the file names, and their network.
+    pub(super) async fn down(&self, reporter: &Reporter) -> Result<(), Failure> {
         let program = self.program().await?;
         let grace = self.stop_timeout.map(|grace| grace.as_secs().to_string());
         let mut down = vec!["down"];
@@ -52,8 +52,20 @@ impl ComposeProgram<'_> {
             down.extend(["-t", grace]);
         }
         let down_takes = DOWN + self.stop_timeout.unwrap_or_default();
-        self.run(&program, &down, down_takes, reporter).await?;
+        self.run(&program, &down, down_takes, reporter).await
+    }
+
+    /// `up -d`: makes and starts what the file says.
+    pub(super) async fn up(&self, reporter: &Reporter) -> Result<(), Failure> {
+        let program = self.program().await?;
         self.run(&program, &["up", "-d"], UP, reporter).await
+    }
+
+    /// Whether the file is one that the program can work with.
+    pub(super) async fn understands(&self) -> bool {
+        let (nobody, _) = Reporter::channel(1);
+        let Ok(program) = self.program().await else { return false };
+        self.run(&program, &["config", "-q"], PRESENCE, &nobody).await.is_ok()
     }
 
     async fn run(

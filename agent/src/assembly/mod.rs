@@ -4,8 +4,10 @@ mod check;
 mod doings;
 mod environment;
 mod environments;
+mod files;
 mod github;
 mod metrics;
+mod promotions;
 mod sinks;
 mod state_dir;
 

@@ -140,6 +140,8 @@ impl Performer {
         let (source, reporter, sha) = (self.parts.source.clone(), reporter.clone(), effect.sha);
         let prepare = async move { source.prepare(sha, live, &reporter).await };
         let commit = to_its_end(effect.deployment, repository, prepare).await?;
+        // Fetching takes its time, and so does waiting for the repository.
+        self.may_be_promoted(effect.sha).await?;
         Ok(StepDone::Prepared {
             subject: commit.subject.chars().take(SUBJECT_CHARS).collect(),
             author: commit.author,

@@ -204,6 +204,7 @@ fn admitted(number: u64, index: u8, request: &str) -> Entry {
         reason: None,
         request_id: Some(request.parse().unwrap()),
         previous: None::<Placement>,
+        planned_on: None,
     };
     Entry { deployment: Some(DeploymentNumber(number)), event }
 }

@@ -112,7 +112,6 @@ impl Driver {
             environment: ENVIRONMENT.to_owned(),
             request_id: "request-rollback".to_owned(),
             hold: Some(true),
-            backup: None,
             wait: WaitFor::Verdict.into(),
             ..v1::RollbackRequest::default()
         };

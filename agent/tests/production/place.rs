@@ -192,6 +192,7 @@ impl Place {
             title: "PREPROD".into(),
             state: preprod.handle.state.clone(),
             journal: agent.journal.clone(),
+            broken: None,
             repository: source(&preprod.world),
         };
         let policy = Policy { backs_up: true, hold_after_manual_rollback: true, ..unverified() };

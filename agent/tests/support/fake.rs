@@ -37,7 +37,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+#[path = "samples.rs"]
+mod samples;
+
 pub use super::bounded::bounded;
+#[allow(unused_imports, reason = "each test binary uses its own part")]
+pub use samples::{answered, silent};
 
 /// What happens when; by default all goes well at once, and no verdict comes.
 pub struct Script {
@@ -82,16 +87,6 @@ pub struct World {
 
 pub fn sha(index: u8) -> CommitSha {
     CommitSha::from_bytes([index; 20])
-}
-
-pub fn answered(status: u16) -> Sample {
-    let (ok, detail) = (status == 200, format!("HTTP {status}"));
-    Sample { ok, status: Some(status), wrong_content: false, detail }
-}
-
-pub fn silent() -> Sample {
-    let detail = "connection refused".to_owned();
-    Sample { ok: false, status: None, wrong_content: false, detail }
 }
 
 impl World {

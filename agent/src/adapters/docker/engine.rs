@@ -12,7 +12,8 @@ use bollard::{
     errors::Error,
     models::{ContainerInspectResponse, ContainerSummary},
     query_parameters::{
-        InspectContainerOptions, ListContainersOptions, RestartContainerOptionsBuilder,
+        InspectContainerOptions, ListContainersOptions, RemoveContainerOptionsBuilder,
+        RestartContainerOptionsBuilder,
     },
 };
 use ripcord_core::{Failure, FailureKind};
@@ -149,6 +150,14 @@ impl Engine {
         let options = RestartContainerOptionsBuilder::new().t(seconds).build();
         let call = docker.restart_container(id, Some(options));
         self.answer(&format!("restart {name}"), grace + START, call).await
+    }
+
+    /// Removes it, running or not.
+    pub(super) async fn remove(&self, id: &str, name: &str) -> Result<(), EngineError> {
+        let docker = self.docker().await?;
+        let options = RemoveContainerOptionsBuilder::new().force(true).build();
+        let call = docker.remove_container(id, Some(options));
+        self.answer(&format!("remove {name}"), START, call).await
     }
 
     async fn answer<T>(

@@ -1,7 +1,7 @@
 //! Containers as a runtime, through the Docker Engine API.
 //!
 //! `engine` talks to Docker, `select` finds the containers of an environment, `restart` restarts
-//! them, `health` judges them; `logs` follows them, with a `tracker` per container that neither
+//! them, `recreate` makes new ones, `health` judges them; `logs` follows them, with a `tracker` per container that neither
 //! loses nor repeats a line. Docker may be down when the agent starts: nothing connects before use.
 
 mod deaf;
@@ -10,6 +10,7 @@ mod follow;
 mod health;
 mod logs;
 mod merge;
+mod recreate;
 mod restart;
 mod select;
 mod tracker;
@@ -29,6 +30,7 @@ pub use self::engine::default_socket;
 use self::{
     engine::Engine,
     logs::DockerLogs,
+    recreate::Recreation,
     select::{Found, find},
 };
 use super::compose::ComposeProgram;
@@ -100,21 +102,6 @@ impl DockerRuntime {
         }
     }
 
-    /// Recreates the containers, once more when Docker went away in the middle and came back.
-    async fn recreate(
-        &self,
-        compose: ComposeProgram<'_>,
-        reporter: &Reporter,
-    ) -> Result<(), Failure> {
-        let Err(failure) = compose.recreate(reporter).await else { return Ok(()) };
-        // The program's words are for people; whether Docker is there, Docker says best.
-        if self.engine.ping().await.is_ok() {
-            return Err(failure);
-        }
-        restart::patiently(reporter, || self.engine.ping()).await?;
-        compose.recreate(reporter).await
-    }
-
     /// The containers; a failure that says what to do when there are none.
     async fn containers(&self) -> Result<Vec<Found>, Failure> {
         let found = find(&self.engine, &self.settings.containers).await?;
@@ -169,7 +156,8 @@ impl Runtime for DockerRuntime {
 
     async fn restart(&self, reporter: &Reporter) -> Result<String, Failure> {
         if let Some(compose) = self.recreated_by() {
-            self.recreate(compose, reporter).await?;
+            let (engine, containers) = (&*self.engine, &self.settings.containers);
+            Recreation { engine, containers, compose }.run(reporter).await?;
             let names = select::names(&self.containers().await?);
             return Ok(format!("recreated {names}"));
         }
