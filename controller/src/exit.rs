@@ -75,7 +75,7 @@ impl Exit {
             Self::Access => "TLS, certificate or role",
             Self::Unreachable => "agent unreachable",
             Self::Refused => {
-                "refused (hold, confirmation, ancestry, quarantine, not validated, nothing to promote, another plan than shown, unusable backup, unknown SHA or environment)"
+                "refused (hold, confirmation, ancestry, quarantine, not validated, another plan than shown, unknown SHA, backup or environment)"
             }
             Self::RolledBack => {
                 "CI red or deadline: rolled back, service healthy (or kept: nothing to roll back to)"

@@ -93,11 +93,9 @@ pub enum EngineError {
         sha: CommitSha,
     },
     /// A backup cannot be used, or there are none.
-    #[error("{why}; `ripcord history {environment} --backups` lists what is there")]
+    #[error("{why}")]
     Backup {
-        /// Where it was looked for.
-        environment: EnvironmentName,
-        /// What is wrong.
+        /// What is wrong, and what to do.
         why: String,
     },
     /// The commit never went live here.

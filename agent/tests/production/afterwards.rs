@@ -39,6 +39,9 @@ async fn a_failed_deployment_offers_the_backup_of_this_run_and_never_that_of_an_
         "docker compose -f prod.yml up -d".to_owned(),
     ];
     assert_eq!(failed.by_hand, expected);
+    place.shelf.backups.lock().unwrap().retain(|backup| backup.id.as_str() != id);
+    let later = place.watch(failed.deployment).await;
+    assert_eq!(later.by_hand.iter().find(|line| line.contains("tar ")), None, "{later:?}");
 
     *place.shelf.full.lock().unwrap() = true;
     let unsaved = place.deploy(confirmed()).await.unwrap();

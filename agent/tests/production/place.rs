@@ -254,6 +254,22 @@ impl Place {
         .await
     }
 
+    /// How that deployment to prod ended, told again.
+    pub async fn watch(&self, deployment: u64) -> v1::Result {
+        let environment = "prod".into();
+        let request = v1::WatchRequest { environment, deployment, ..v1::WatchRequest::default() };
+        let mut stream = self.client.clone().watch(request).await.unwrap().into_inner();
+        bounded(async move {
+            loop {
+                let progress = stream.message().await.unwrap().expect("a result").progress;
+                if let Some(Item::Result(result)) = progress.and_then(|it| it.item) {
+                    return result;
+                }
+            }
+        })
+        .await
+    }
+
     /// A deployment to prod that all goes well with.
     pub async fn promoted(&self) -> v1::Result {
         self.deploy(confirmed()).await.unwrap()

@@ -145,7 +145,7 @@ async fn a_rollback_says_what_goes_back_which_backup_and_what_is_not_undone() {
     place.validate(2).await;
     place.promoted().await;
     let planned = place.rollback(v1::RollbackRequest { dry_run: true, ..back() }).await.unwrap();
-    assert!(planned.plan[1].starts_with("back to:    0101010 #1, live since 20"), "{planned:?}");
+    assert!(planned.plan[1].starts_with("back to:    0101010 #1, live on 20"), "{planned:?}");
     let rest = "\
 restore backup 20261123T061742Z-2, made before #2, from /my backups/20261123T061742Z-2
 recreate the containers of prod.yml

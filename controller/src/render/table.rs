@@ -184,7 +184,9 @@ fn what(one: &DeploymentSummary) -> String {
     let text = clean(&text.chars().take(60).collect::<String>());
     match (one.kind(), one.undoes) {
         (DeploymentKind::Unspecified | DeploymentKind::Deploy, _) => text,
+        (DeploymentKind::Rollback, 0) if text.is_empty() => "rollback".to_owned(),
         (DeploymentKind::Rollback, 0) => format!("rollback: {text}"),
+        (DeploymentKind::Rollback, undone) if text.is_empty() => format!("rollback of #{undone}"),
         (DeploymentKind::Rollback, undone) => format!("rollback of #{undone}: {text}"),
     }
 }

@@ -45,7 +45,7 @@ pub(super) async fn placed(
     environment: &EnvironmentHandle,
     placement: Option<Placement>,
 ) -> String {
-    let Some(placement) = placement else { return "nothing that is known".to_owned() };
+    let Some(placement) = placement else { return "nothing that was deployed here".to_owned() };
     let known = known(environment, placement).await;
     format!("{}{}", name(placement), known.as_ref().map(about).unwrap_or_default())
 }
@@ -54,7 +54,7 @@ pub(super) async fn placed(
 pub(super) async fn placed_when(environment: &EnvironmentHandle, placement: Placement) -> String {
     let known = known(environment, placement).await;
     let live = known.as_ref().and_then(|it| it.live_at).and_then(date);
-    let live = live.map(|date| format!(", live since {date}")).unwrap_or_default();
+    let live = live.map(|date| format!(", live on {date}")).unwrap_or_default();
     format!("{}{live}{}", name(placement), known.as_ref().map(about).unwrap_or_default())
 }
 
