@@ -111,7 +111,7 @@ impl<'a> Archive<'a> {
         let context = digest::Context::new(&digest::SHA256);
         let (left, progress) = (meta.size, &mut *self.progress);
         let mut exactly = Exactly { from, left, missing: 0, context, progress };
-        let mut header = header(EntryType::Regular, meta.size, &meta.entry(path, Kind::Folder));
+        let mut header = header(EntryType::Regular, meta.size, meta);
         self.tar.append_data(&mut header, manifest::member(path), &mut exactly)?;
         Ok((Sha256::end(exactly.context), exactly.missing == 0))
     }
@@ -123,23 +123,22 @@ impl<'a> Archive<'a> {
         ));
     }
 
-    fn append_link(&mut self, entry: &Entry, target: &Path) -> io::Result<()> {
-        let mut header = header(EntryType::Symlink, 0, entry);
+    fn append_link(&mut self, path: &Path, target: &Path, meta: &Meta) -> io::Result<()> {
+        let mut header = header(EntryType::Symlink, 0, meta);
         let target = target.as_os_str().as_bytes();
         // As it is: tar's own way would tidy up what a link says.
         if header.set_link_name_literal(target).is_err() {
             self.tar.append(&long_link(target.len() as u64 + 1), target.chain(&[0][..]))?;
         }
-        self.tar.append_data(&mut header, entry.member(), io::empty())
+        self.tar.append_data(&mut header, manifest::member(path), io::empty())
     }
 }
 
 impl Visit for Archive<'_> {
     fn folder(&mut self, path: &Path, meta: Meta) -> Result<(), Failure> {
-        let entry = meta.entry(path, Kind::Folder);
-        let mut header = header(EntryType::Directory, 0, &entry);
-        let appended = self.tar.append_data(&mut header, entry.member(), io::empty());
-        self.entries.push(entry);
+        let mut header = header(EntryType::Directory, 0, &meta);
+        let appended = self.tar.append_data(&mut header, manifest::member(path), io::empty());
+        self.entries.push(meta.entry(path, Kind::Folder));
         appended.and_then(|()| self.progress.add(0)).or_fail(|| saving(path))
     }
 
@@ -153,9 +152,8 @@ impl Visit for Archive<'_> {
     }
 
     fn link(&mut self, path: &Path, target: &Path, meta: Meta) -> Result<(), Failure> {
-        let entry = meta.entry(path, Kind::Link { target: Name(target.to_owned()) });
-        self.append_link(&entry, target).or_fail(|| saving(path))?;
-        self.entries.push(entry);
+        self.append_link(path, target, &meta).or_fail(|| saving(path))?;
+        self.entries.push(meta.entry(path, Kind::Link { target: Name(target.to_owned()) }));
         Ok(())
     }
 
@@ -170,14 +168,14 @@ fn saving(path: &Path) -> String {
 }
 
 /// For those who unpack it by hand; a restore takes all of this from the manifest.
-fn header(kind: EntryType, size: u64, entry: &Entry) -> Header {
+fn header(kind: EntryType, size: u64, meta: &Meta) -> Header {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);
     header.set_size(size);
-    header.set_mode(entry.mode);
-    header.set_uid(entry.uid.into());
-    header.set_gid(entry.gid.into());
-    header.set_mtime(u64::try_from(entry.mtime.0).unwrap_or_default());
+    header.set_mode(meta.mode);
+    header.set_uid(meta.owner.0.into());
+    header.set_gid(meta.owner.1.into());
+    header.set_mtime(u64::try_from(meta.mtime.0).unwrap_or_default());
     header
 }
 

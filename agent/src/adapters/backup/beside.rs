@@ -144,7 +144,9 @@ impl Beside {
 
     fn rescue(&self, sealed: &OsStr, deployment: DeploymentNumber) -> Result<(), Failure> {
         let place = self.place(sealed);
-        let what = || format!("keep what an earlier restore left in {}", place.display());
+        let what = || {
+            format!("keep what an earlier restore left in {} (or move it away)", place.display())
+        };
         let said = fs::read(place.join(FRESH)).or_fail(what)?;
         let said: Fresh = serde_json::from_slice(&said).map_err(io::Error::other).or_fail(what)?;
         let folder = open_folder(self.parent.as_fd(), &c_name(sealed)?).or_fail(what)?;

@@ -27,7 +27,7 @@ pub(super) fn failure(message: impl Into<String>) -> Failure {
 
 fn advice(error: &io::Error) -> &'static str {
     match error.raw_os_error().map(Errno::from_raw_os_error) {
-        Some(Errno::NOSPC | Errno::DQUOT) => ": free some room on its disk, or lower `keep`",
+        Some(Errno::NOSPC | Errno::DQUOT) => ": free some room on its disk",
         Some(Errno::ACCESS | Errno::PERM) => ": give the agent's user the right to do that",
         Some(Errno::ROFS) => ": make its file system writable",
         Some(Errno::MFILE) => ": raise the agent's limit of open files",

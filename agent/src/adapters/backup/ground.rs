@@ -24,7 +24,7 @@ const MEGABYTE: u64 = 1_000_000;
 pub(super) fn preflight(settings: &BackupSettings) -> Result<(), Failure> {
     check(settings)?;
     make_dir(&settings.dir)?;
-    try_to_write(&settings.dir)?;
+    try_to_write(settings)?;
     room_for_another(settings)?;
     let has_parent = |path: &&PathBuf| path.parent().is_some_and(Path::is_dir);
     settings.paths.iter().filter(has_parent).try_for_each(|path| beside::try_exchange(path))
@@ -32,6 +32,19 @@ pub(super) fn preflight(settings: &BackupSettings) -> Result<(), Failure> {
 
 /// Whether the settings, and what is mounted where, can be served.
 pub(super) fn check(settings: &BackupSettings) -> Result<(), Failure> {
+    let Some(link) = settings.paths.iter().find(|path| path.is_symlink()) else {
+        return check_restore(settings);
+    };
+    let link = link.display();
+    Err(failure(format!(
+        "{link} is a symbolic link, which would be all there is to save: name what it leads to in \
+         `paths`"
+    )))
+}
+
+/// The same for a restore, to which links are no obstacle: one that stands where a folder was is moved
+/// aside.
+pub(super) fn check_restore(settings: &BackupSettings) -> Result<(), Failure> {
     let mounts = mounts();
     let dir = resolved(&settings.dir);
     let git = settings.own_git_dir.as_deref().map(resolved);
@@ -39,7 +52,7 @@ pub(super) fn check(settings: &BackupSettings) -> Result<(), Failure> {
         return Err(failure("no paths are to be saved: name at least one in `paths`"));
     }
     for (at, path) in settings.paths.iter().enumerate() {
-        is_served(path)?;
+        is_plain(path)?;
         let real = real(path);
         not_mounted(path, &real, &mounts)?;
         apart_from_dir(path, &real, &settings.dir, &dir)?;
@@ -59,26 +72,12 @@ pub(super) fn check(settings: &BackupSettings) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether a restore may exchange what is there. Links are no obstacle: one that stands where a folder
-/// was is moved aside.
-pub(super) fn check_restore(settings: &BackupSettings) -> Result<(), Failure> {
-    let mounts = mounts();
-    settings.paths.iter().try_for_each(|path| not_mounted(path, &real(path), &mounts))
-}
-
-fn is_served(path: &Path) -> Result<(), Failure> {
-    let shown = path.display();
-    if !manifest::is_plain(path) {
-        let rule = "without `.`, `..` and a slash at its end, and not `/`";
-        return Err(failure(format!("{shown} cannot be saved: name it by its full path, {rule}")));
+fn is_plain(path: &Path) -> Result<(), Failure> {
+    if manifest::is_plain(path) {
+        return Ok(());
     }
-    if path.is_symlink() {
-        let rule = "name what it leads to in `paths`";
-        return Err(failure(format!(
-            "{shown} is a symbolic link, which would be all there is to save: {rule}"
-        )));
-    }
-    Ok(())
+    let (path, rule) = (path.display(), "without `.`, `..` and a slash at its end, and not `/`");
+    Err(failure(format!("{path} cannot be saved: name it by its full path, {rule}")))
 }
 
 /// What is mounted cannot be exchanged, and what is mounted below would stay with the old files.
@@ -175,8 +174,9 @@ pub(super) fn make_dir(dir: &Path) -> Result<(), Failure> {
     made.or_fail(|| format!("make the folder for backups, {}", dir.display()))
 }
 
-fn try_to_write(dir: &Path) -> Result<(), Failure> {
-    let tried = dir.join(".writable");
+fn try_to_write(settings: &BackupSettings) -> Result<(), Failure> {
+    let dir = &settings.dir;
+    let tried = dir.join(format!(".{}.writable", settings.environment));
     let write = || -> io::Result<()> {
         File::create(&tried)?;
         fs::remove_file(&tried)

@@ -112,7 +112,8 @@ fn try_to_prune(settings: &BackupSettings, made: &BackupId) -> Result<(), Failur
     let mut whole = 1;
     for backup in others {
         if whole >= settings.keep.max(1) {
-            let is_ours = backup.damage.is_none() || backup.files > 0;
+            // Nothing is known of one whose manifest cannot be read.
+            let is_ours = backup.archive_bytes > 0;
             if is_ours {
                 remove(&settings.dir, &backup.id)?;
             }

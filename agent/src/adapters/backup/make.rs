@@ -7,7 +7,7 @@ use ripcord_core::{DeploymentNumber, Failure, Placement, Timestamp, effect::Back
 use super::{
     BackupSettings,
     archive::Archive,
-    errors::OrFail,
+    errors::{OrFail, failure},
     ground,
     keep::{self, Part},
     manifest::{ARCHIVE, Entry, Kind, Manifest, Name, SCHEMA, Summary},
@@ -72,11 +72,13 @@ fn fill(
     let manifest = Manifest { summary, entries: written.entries };
     let folder = part.folder.as_path();
     manifest.write(folder).or_fail(|| format!("write the manifest in {}", folder.display()))?;
-    read_back(folder, &manifest, progress)?;
+    read_back(folder, &manifest, progress).map_err(|Failure { message, .. }| {
+        failure(format!("what was just written cannot be trusted ({message}): check that disk"))
+    })?;
     Ok(manifest)
 }
 
-/// Counts only what it wrote; a backup is believed when what lies on the disk says the same.
+/// A backup is believed when what lies on the disk says the same as was written.
 fn read_back(folder: &Path, manifest: &Manifest, progress: &mut Progress) -> Result<(), Failure> {
     progress.begin("MB verified", manifest.summary.bytes);
     let there = Manifest::read(folder).map_err(|why| verify::damaged(folder, &why))?;

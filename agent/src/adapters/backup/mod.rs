@@ -20,7 +20,7 @@ mod keep;
 mod list;
 mod make;
 mod manifest;
-pub mod moves;
+mod moves;
 mod progress;
 mod restore;
 mod unpack;
@@ -109,8 +109,13 @@ async fn blocking<T: Send + 'static>(
 #[async_trait]
 impl Backups for FileBackups {
     async fn preflight(&self) -> Result<(), Failure> {
-        let settings = self.settings.clone();
-        blocking(move || ground::preflight(&settings)).await
+        let (settings, turn) = (self.settings.clone(), self.turn.clone().lock_owned().await);
+        blocking(move || {
+            let done = ground::preflight(&settings);
+            drop(turn);
+            done
+        })
+        .await
     }
 
     async fn make(

@@ -18,7 +18,7 @@ use super::walk::open_folder;
 
 /// One step. Each may be done again, whatever the one before came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Move {
+pub(super) enum Move {
     /// The fresh entry takes its place; what was there is where the fresh one was.
     Bring(CString),
     /// What was there goes from the fresh entry's folder to where it is kept.
@@ -28,8 +28,7 @@ pub enum Move {
 }
 
 /// The steps that make the entries of a folder those of a fresh one.
-#[must_use]
-pub fn plan(fresh: &[CString], live: &[CString]) -> Vec<Move> {
+pub(super) fn plan(fresh: &[CString], live: &[CString]) -> Vec<Move> {
     let bring = fresh.iter().flat_map(|name| {
         let replaces = live.contains(name).then(|| Move::KeepReplaced(name.clone()));
         [Move::Bring(name.clone())].into_iter().chain(replaces)

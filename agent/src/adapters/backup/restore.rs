@@ -62,10 +62,25 @@ impl Restoration {
         deployment: DeploymentNumber,
         progress: &mut Progress,
     ) -> Result<Self, Failure> {
+        Self::prepare(settings, id, deployment, progress).map_err(|Failure { kind, message }| {
+            let rule = "nothing was touched; `ripcord history ENV --backups` lists all backups";
+            Failure::new(kind, format!("{message}; {rule}"))
+        })
+    }
+
+    fn prepare(
+        settings: &BackupSettings,
+        id: &BackupId,
+        deployment: DeploymentNumber,
+        progress: &mut Progress,
+    ) -> Result<Self, Failure> {
         let folder = settings.dir.join(id.as_str());
         let manifest = read(settings, id, &folder)?;
         ground::check_restore(settings)?;
         let besides = besides(&manifest, deployment)?;
+        for beside in &besides {
+            beside.stays(settings, &manifest)?;
+        }
         let unpacked = unpack(&folder, &manifest, &besides, progress);
         let rooms = unpacked.inspect_err(|_| sweep(&besides))?;
         let ready = besides.into_iter().zip(rooms);
@@ -158,9 +173,7 @@ fn unknown_to<'a>(manifest: &Manifest, settings: &'a BackupSettings) -> Vec<&'a 
 /// The manifest, if it is sound and speaks of nothing but what is ours to change.
 fn read(settings: &BackupSettings, id: &BackupId, folder: &Path) -> Result<Manifest, Failure> {
     if !folder.is_dir() {
-        let dir = settings.dir.display();
-        let rule = "`ripcord history ENV --backups` lists those that are";
-        return Err(failure(format!("there is no backup {id} in {dir}: {rule}")));
+        return Err(failure(format!("there is no backup {id} in {}", settings.dir.display())));
     }
     let manifest = Manifest::read(folder).map_err(|why| verify::damaged(folder, &why))?;
     let summary = &manifest.summary;
@@ -252,7 +265,7 @@ impl Ready {
         let what = || format!("look at {}", path.display());
         let git = ground::own_git_in(settings, &path);
         let root = manifest.root(&path).cloned();
-        let in_place = stays(&beside, root.as_ref(), git.is_some())?;
+        let in_place = beside.stays(settings, manifest)?;
         let name = c_name(beside.name())?;
         let (fresh, live) = if in_place {
             let own = root.is_some().then(|| open_folder(room.as_fd(), &name)).transpose();
@@ -291,21 +304,25 @@ impl Ready {
     }
 }
 
-/// Whether the folder at the path stays, and what is in it is exchanged: whoever has it open, or
-/// mounted in a container, sees the new files.
-fn stays(beside: &Beside, root: Option<&Entry>, holds_git: bool) -> Result<bool, Failure> {
-    let there = statat(&beside.parent, beside.name(), AtFlags::SYMLINK_NOFOLLOW);
-    let is_folder =
-        there.is_ok_and(|there| FileType::from_raw_mode(there.st_mode) == FileType::Directory);
-    let was_folder = root.is_some_and(|root| root.is == Kind::Folder);
-    if is_folder && holds_git && root.is_some() && !was_folder {
-        let path = beside.path.display();
-        return Err(failure(format!(
-            "{path} was a file when it was saved, and is the environment's work tree now: move it \
-             away, and roll back again"
-        )));
+impl Beside {
+    /// Whether the folder at the path stays, and what is in it is exchanged: whoever has it open, or
+    /// mounted in a container, sees the new files.
+    fn stays(&self, settings: &BackupSettings, manifest: &Manifest) -> Result<bool, Failure> {
+        let root = manifest.root(&self.path);
+        let there = statat(&self.parent, self.name(), AtFlags::SYMLINK_NOFOLLOW);
+        let is_folder =
+            there.is_ok_and(|there| FileType::from_raw_mode(there.st_mode) == FileType::Directory);
+        let was_folder = root.is_some_and(|root| root.is == Kind::Folder);
+        let holds_git = ground::own_git_in(settings, &self.path).is_some();
+        if is_folder && holds_git && root.is_some() && !was_folder {
+            let path = self.path.display();
+            return Err(failure(format!(
+                "{path} was a file when it was saved, and is the environment's work tree now: move \
+                 it away, and roll back again"
+            )));
+        }
+        Ok(is_folder && (was_folder || holds_git))
     }
-    Ok(is_folder && (was_folder || holds_git))
 }
 
 fn entries(folder: &OwnedFd, git: Option<&OsString>) -> rustix::io::Result<Vec<CString>> {

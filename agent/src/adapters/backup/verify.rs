@@ -78,11 +78,7 @@ pub(super) fn read_through(
 
 /// A backup that must not be used.
 pub(super) fn damaged(folder: &Path, why: &dyn std::fmt::Display) -> Failure {
-    let folder = folder.display();
-    failure(format!(
-        "the backup in {folder} is damaged: {why}; nothing was touched: choose another one from \
-         `ripcord history ENV --backups`"
-    ))
+    failure(format!("the backup in {} is damaged: {why}", folder.display()))
 }
 
 fn checksum_at_end(mut decoder: Decoder) -> io::Result<Sha256> {

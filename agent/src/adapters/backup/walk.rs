@@ -30,9 +30,9 @@ const ATTEMPTS: u32 = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Meta {
     pub(super) size: u64,
-    mode: u32,
-    owner: (u32, u32),
-    mtime: (i64, u32),
+    pub(super) mode: u32,
+    pub(super) owner: (u32, u32),
+    pub(super) mtime: (i64, u32),
     /// Changes with every change, whatever people do to the time of the last modification.
     ctime: (i64, u64),
 }
