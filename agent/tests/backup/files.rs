@@ -20,7 +20,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags, mkdirat, openat, renameat_with};
 
 use crate::support::{Is, Place, chmod, mode, noise, raw, tree};
 
@@ -231,26 +231,22 @@ async fn a_file_that_becomes_shorter_while_it_is_read_does_not_break_the_archive
 }
 
 #[tokio::test]
-async fn what_comes_and_goes_and_becomes_a_link_meanwhile_leads_nobody_elsewhere() {
-    let place = Place::new();
+async fn a_folder_that_becomes_a_link_meanwhile_leads_nobody_elsewhere() {
+    let mut place = Place::new();
+    place.settings.keep = 100;
     let outside = place.root().join("outside");
     fs::create_dir_all(outside.join("swapped")).unwrap();
     fs::write(outside.join("swapped/password"), "hunter2").unwrap();
     let live = place.live();
-    for number in 0..50 {
-        place.write(&format!("many/{number}"), "x");
-    }
     place.write("swapped/harmless", "x");
-    let to = outside.join("swapped");
+    let link = place.root().join("link");
+    symlink(outside.join("swapped"), &link).unwrap();
+    let real = live.join("swapped");
     let writer = Writer::on(move |_| {
-        let (real, aside) = (live.join("swapped"), live.join("swapped-aside"));
-        fs::rename(&real, &aside).unwrap();
-        symlink(&to, &real).unwrap();
-        fs::remove_file(&real).unwrap();
-        fs::rename(&aside, &real).unwrap();
+        renameat_with(CWD, &real, CWD, &link, RenameFlags::EXCHANGE).unwrap();
     });
     let mut made = Vec::new();
-    for number in 0..20 {
+    for number in 0..60 {
         let answer = place.try_to_make(number).await;
         match answer.result {
             Ok(report) => made.push(report),

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    os::unix::fs::MetadataExt as _,
     path::Path,
     time::Duration,
 };
@@ -167,4 +168,32 @@ async fn a_call_that_is_dropped_stops_and_nobody_writes_beside_it() {
     let made = backups.make(DeploymentNumber(2), None, &reporter);
     let made = tokio::time::timeout(Duration::from_secs(60), made).await.unwrap().unwrap();
     assert_eq!(names(&place.settings.dir), [made.id.as_str()], "nothing of the first is left");
+}
+
+#[tokio::test]
+async fn a_restore_that_nobody_waits_for_any_more_ends_before_the_next_one_begins() {
+    let place = Place::new();
+    place.write("only", "one file");
+    let small = place.make(1).await.id;
+    for number in 0..3000 {
+        fs::write(place.live().join(number.to_string()), "x").unwrap();
+    }
+    let large = place.make(2).await.id;
+    let before = fs::metadata(place.live().join("2999")).unwrap().ino();
+    let backups = place.backups();
+    let (reporter, _heard) = Reporter::channel(64);
+    let has_begun = async {
+        let sealed = place.root().join(".live.restoring-3");
+        while !sealed.exists() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! {
+        done = backups.restore(&large, DeploymentNumber(3), &reporter) => panic!("too quick: {done:?}"),
+        () = has_begun => {}
+    }
+    backups.restore(&small, DeploymentNumber(4), &reporter).await.unwrap();
+    assert_eq!(names(&place.live()), ["only"]);
+    let kept = place.root().join(".live.replaced-4/2999");
+    assert_ne!(fs::metadata(kept).unwrap().ino(), before, "the first one was done by then");
 }
