@@ -77,7 +77,7 @@ async fn survives(shape: Shape, step: Step) {
     let mut client = shop.client(&agent);
     let new = shop.validated(&mut client, "good 1").await;
     if step == Step::BackingUp {
-        let noise: Vec<u8> = (0..150_000_000_u64).map(|i| (i * i >> 7) as u8).collect();
+        let noise: Vec<u8> = (0..150_000_000_u64).map(|i| ((i * i) >> 7) as u8).collect();
         fs::write(shop.prod.join("large.bin"), noise).unwrap();
     }
     if step == Step::Promoting {
@@ -109,12 +109,10 @@ async fn survives(shape: Shape, step: Step) {
 }
 
 async fn ended(client: &mut Client, number: u64) {
-    let client = std::cell::RefCell::new(client);
     until("the deployment ends", async || {
-        let mut client = client.borrow_mut();
-        let rows = history(&mut client, "prod").await;
+        let rows = history(client, "prod").await;
         let is_over = rows.iter().any(|row| row.deployment == number && row.finished.is_some());
-        is_over && status(&mut client, "prod").await.active == 0
+        is_over && status(client, "prod").await.active == 0
     })
     .await;
 }

@@ -77,7 +77,7 @@ async fn a_backup_that_rotted_on_the_disk_is_refused_and_the_version_is_promoted
         shop.validated(&mut client, page).await;
         assert_eq!(promote(&mut client).await.outcome(), Outcome::Validated);
     }
-    let before = shop.files();
+    let before = (shop.files(), shop.container());
     for backup in backups(&mut client).await {
         let archive = std::path::Path::new(&backup.path).join("files.tar.zst");
         let mut bytes = fs::read(&archive).unwrap();
@@ -89,9 +89,58 @@ async fn a_backup_that_rotted_on_the_disk_is_refused_and_the_version_is_promoted
     let to = Some(To::Backup(rotten.id));
     let request = RollbackRequest { to, hold: Some(false), ..RollbackRequest::default() };
     let told = go_back(&mut client, request).await;
-    assert!(!told.story().is_empty() || told.error.is_some());
-    assert_eq!(shop.page().await.unwrap(), "good 1", "{}", told.story());
-    let now = status(&mut client, "prod").await;
-    assert!(now.stranded.is_empty(), "{}", now.stranded);
-    assert_ne!(shop.files(), before);
+    assert_eq!(told.outcome(), Outcome::Failed, "{}", told.story());
+    assert!(told.result().reason.contains("damaged"), "{}", told.result().reason);
+    assert_eq!((shop.files(), shop.container()), before, "nothing is touched");
+    assert_eq!(status(&mut client, "prod").await.stranded, "");
+
+    let told = go_back(&mut client, RollbackRequest::default()).await;
+    assert_eq!(told.outcome(), Outcome::Validated, "{}", told.story());
+    assert!(told.story().contains("promoting it again"), "{}", told.story());
+    assert_eq!(shop.page().await.unwrap(), "good 1");
+}
+
+/// A disk of a few hundred kilobytes.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mounted_at(folder: &std::path::Path) -> Option<Self> {
+        fs::create_dir_all(folder).unwrap();
+        let mount = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=400k", "tmpfs"])
+            .arg(folder)
+            .status();
+        let mounted = mount.is_ok_and(|status| status.success());
+        if !mounted {
+            eprintln!("skipped: this user may not mount a tmpfs");
+        }
+        mounted.then(|| Self(folder.to_owned()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_up_during_the_backup_stops_the_deployment_untouched() {
+    let Some(shop) = Shop::new(Shape::Folder).await else { return };
+    let Some(_disk) = SmallDisk::mounted_at(&shop.backups) else { return };
+    let noise: Vec<u8> = (0..3_000_000_u64)
+        .map(|i| (i.wrapping_mul(i).wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
+    fs::write(shop.prod.join("large.bin"), noise).unwrap();
+    let agent = shop.start();
+    let mut client = shop.client(&agent);
+    shop.validated(&mut client, "good 1").await;
+    let before = shop.container();
+    let told = promote(&mut client).await;
+    assert_eq!(told.outcome(), Outcome::Failed, "{}", told.story());
+    assert!(told.result().reason.contains("room"), "{}", told.result().reason);
+    assert_eq!(shop.container(), before);
+    assert_eq!(fs::read_to_string(shop.prod.join("page.txt")).unwrap(), "good 0");
+    assert!(backups(&mut client).await.is_empty());
+    assert_eq!(fs::read_dir(&shop.backups).unwrap().count(), 0, "no half backup is left");
 }

@@ -40,11 +40,13 @@ pub(crate) fn moving_line(
 /// How far a step has come.
 pub(crate) fn activity_text(activity: &Activity) -> String {
     let unit = sanitize(&activity.unit);
-    match activity.total {
-        0 if unit == "bytes" => size(activity.done),
-        total if unit == "bytes" => format!("{} of {}", size(activity.done), size(total)),
-        0 => format!("{} {unit}", activity.done),
-        total => format!("{}/{total} {unit}", activity.done),
+    let (done, total) = (activity.done, activity.total);
+    match unit.strip_prefix("bytes") {
+        // Such as `bytes saved`.
+        Some(what) if total == 0 => format!("{}{what}", size(done)),
+        Some(what) => format!("{} of {}{what}", size(done), size(total)),
+        None if total == 0 => format!("{done} {unit}"),
+        None => format!("{done}/{total} {unit}"),
     }
 }
 

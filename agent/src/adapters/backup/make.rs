@@ -48,7 +48,7 @@ fn fill(
     of: Option<Placement>,
     progress: &mut Progress,
 ) -> Result<Manifest, Failure> {
-    progress.begin("MB saved", measure(settings)?);
+    progress.begin("bytes saved", measure(settings)?);
     let place = part.folder.join(ARCHIVE);
     let what = || format!("write {}", place.display());
     let file = File::options().write(true).create_new(true).mode(0o600).open(&place);
@@ -80,7 +80,7 @@ fn fill(
 
 /// A backup is believed when what lies on the disk says the same as was written.
 fn read_back(folder: &Path, manifest: &Manifest, progress: &mut Progress) -> Result<(), Failure> {
-    progress.begin("MB verified", manifest.summary.bytes);
+    progress.begin("bytes verified", manifest.summary.bytes);
     let there = Manifest::read(folder).map_err(|why| verify::damaged(folder, &why))?;
     if there != *manifest {
         return Err(verify::damaged(folder, &"its manifest is not what was written"));

@@ -13,7 +13,6 @@ use crate::ports::{Activity, Reporter};
 const EVERY: Duration = Duration::from_millis(200);
 /// So many remarks are told; the rest are counted.
 const MOST_REMARKS: usize = 10;
-const MEGABYTE: u64 = 1_000_000;
 
 /// One for each call; lives on its blocking thread.
 #[derive(Debug)]
@@ -32,7 +31,7 @@ impl Progress {
     /// Tells `reporter`, until `stop`.
     #[must_use]
     pub fn new(reporter: Reporter, stop: CancellationToken) -> Self {
-        let (remarks, unit) = (Vec::new(), "MB");
+        let (remarks, unit) = (Vec::new(), "bytes");
         Self { reporter, stop, unit, bytes: 0, total: 0, told: None, remarks, untold: 0 }
     }
 
@@ -49,8 +48,8 @@ impl Progress {
         }
         if self.told.is_none_or(|told| told.elapsed() >= EVERY) {
             self.told = Some(Instant::now());
-            let [done, total] = [self.bytes, self.total].map(|bytes| bytes / MEGABYTE);
-            self.reporter.activity(Activity { unit: self.unit, done, total });
+            let Self { unit, bytes: done, total, .. } = *self;
+            self.reporter.activity(Activity { unit, done, total });
         }
         Ok(())
     }

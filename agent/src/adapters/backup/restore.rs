@@ -137,7 +137,7 @@ pub(super) fn verify(
     let folder = settings.dir.join(id.as_str());
     let manifest = read(settings, id, &folder).map_err(untouched)?;
     ground::check_restore(settings).map_err(untouched)?;
-    progress.begin("MB verified", manifest.summary.bytes);
+    progress.begin("bytes verified", manifest.summary.bytes);
     verify::read_through(&folder, &manifest, &mut Nobody, progress).map_err(untouched)
 }
 
@@ -236,7 +236,7 @@ fn unpack(
     let into = besides.iter().map(|beside| beside.path.as_path());
     let into = into.zip(rooms.iter().map(|room| room.as_fd())).collect();
     let mut unpack = Unpack::new(into);
-    progress.begin("MB restored", manifest.summary.bytes);
+    progress.begin("bytes restored", manifest.summary.bytes);
     verify::read_through(folder, manifest, &mut unpack, progress)?;
     unpack.finish()?;
     for room in &rooms {
