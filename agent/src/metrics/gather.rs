@@ -29,10 +29,11 @@ const OUTCOMES: [Outcome; 7] = [
 ];
 
 /// As the outcomes.
-const PHASES: [Phase; 8] = [
+const PHASES: [Phase; 9] = [
     Phase::Queued,
     Phase::Preparing,
     Phase::Gating,
+    Phase::BackingUp,
     Phase::Resetting,
     Phase::Restarting,
     Phase::Probing,

@@ -78,7 +78,9 @@ impl Deployment {
             Event::BackedUp(report) => self.backup = Some(report.id.clone()),
             Event::BakeBegan { for_ms, verdict_awaited } => {
                 self.bake = Some(Bake { since: at, for_ms: *for_ms });
-                self.watching_since = self.watching_since.filter(|_| *verdict_awaited);
+                // What passed a gate is listened to after its end, as without a bake.
+                let listens = *verdict_awaited || self.was_gated();
+                self.watching_since = self.watching_since.filter(|_| listens);
             }
             Event::Baked => self.bake = None,
             Event::StepFailed { failure } => self.failure = Some(failure.clone()),

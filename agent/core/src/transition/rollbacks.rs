@@ -6,6 +6,7 @@ use crate::{
     ids::{DeploymentNumber, Identity},
     lifecycle::{Deployment, Kind, Outcome, Phase},
     limits,
+    verdict::Verdict,
 };
 
 impl Draft<'_> {
@@ -44,7 +45,7 @@ impl Draft<'_> {
         for undone in self.undone_by(number) {
             if undone.live_at.is_none() {
                 self.end(undone.number, Outcome::Failed, None);
-            } else if automatic {
+            } else if automatic && undone.verdict_value() != Verdict::Success {
                 self.end_listening(undone.number, Outcome::RolledBack, None);
             } else {
                 self.end(undone.number, Outcome::RolledBack, None);
