@@ -376,3 +376,24 @@ fn a_bake_is_time_of_watching_and_its_commit_counts_as_unvalidated_until_its_end
     assert_eq!(figures.unvalidated_live_ms, BAKE);
     assert_eq!(figures.to_verdict.count(), 0, "nobody gave a verdict");
 }
+
+#[test]
+fn failing_health_does_not_wait_for_the_ci_of_a_newer_commit_at_the_gate() {
+    let policy = Policy { when: VerifyWhen::Before, ..Policy::default() };
+    let mut world = of(policy);
+    world.deploy(1);
+    world.step_good();
+    world.verdict(1, Verdict::Success);
+    world.steps_good();
+    world.deploy(2);
+    world.step_good();
+    assert_eq!(world.environment.open[&DeploymentNumber(2)].phase, Phase::Gating);
+    world.baked(1, false);
+    assert_eq!(world.environment.wanted().map(|wanted| wanted.sha), Some(sha(HEAD)));
+    assert_eq!(world.environment.queued, Some(DeploymentNumber(2)));
+    world.steps_good();
+    assert_eq!((world.live(), world.outcome(1)), (Some(HEAD), Some(Outcome::RolledBack)));
+    world.verdict(2, Verdict::Success);
+    world.steps_good();
+    assert_eq!((world.live(), is_baking(&world, 2)), (Some(2), true));
+}
