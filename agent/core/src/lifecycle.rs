@@ -191,6 +191,12 @@ pub struct Deployment {
     /// The backup that was made before anything was touched.
     #[serde(default)]
     pub backup: Option<BackupId>,
+    /// The folder that holds it.
+    #[serde(default)]
+    pub backup_folder: Option<String>,
+    /// The backup that its files came from, where they came from one.
+    #[serde(default)]
+    pub restored_from: Option<BackupId>,
     /// Until when its health may still undo it. It stays with what was undone or replaced before
     /// that was over.
     #[serde(default)]

@@ -18,7 +18,8 @@ fn entry(text: &Value) -> Event {
 
 /// Takes what an earlier version did not write out of everything, wherever it stands.
 fn as_before(value: Value) -> Value {
-    let new = ["planned_on", "backup", "bake", "brought", "restores"];
+    let new =
+        ["planned_on", "backup", "bake", "brought", "restores", "backup_folder", "restored_from"];
     match value {
         Value::Object(fields) => fields
             .into_iter()
@@ -42,7 +43,7 @@ fn an_admission_without_a_plan_or_a_backup_is_one_that_nobody_planned() {
     assert!(matches!(kind, Kind::Deploy { overriding: false, .. }));
     let written = json!({
         "event": "admitted", "kind": "rollback", "undoes": 1, "automatic": true, "hold": false,
-        "sha": SHA, "by": "spiffe://ripcord/agent", "reason": "CI failed", "request_id": null,
+        "sha": SHA, "by": Identity::agent(), "reason": "CI failed", "request_id": null,
         "previous": {"deployment": 1, "sha": SHA},
     });
     let Event::Admitted { kind, .. } = entry(&written) else { panic!() };

@@ -8,6 +8,9 @@ use crate::{
     verdict::Verdict,
 };
 
+/// How the reason begins for which what bakes may not stay.
+pub(crate) const UNHEALTHY: &str = "it did not stay healthy: ";
+
 impl Draft<'_> {
     /// Ends what is live and good already; else what is still missing is waited for.
     pub(super) fn bake_or_end(&mut self, active: &Deployment, verdict_awaited: bool) {
@@ -32,7 +35,7 @@ impl Draft<'_> {
         match result {
             Ok(()) => self.stayed_healthy(deployment),
             Err(detail) => {
-                self.condemn(&deployment, format!("it did not stay healthy: {detail}"));
+                self.condemn(&deployment, format!("{UNHEALTHY}{detail}"));
             }
         }
         Ok(Answer::Done)
