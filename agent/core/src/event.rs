@@ -293,7 +293,8 @@ impl Event {
     /// Whether a deployment found the application unhealthy: before it counted as live, or after.
     #[must_use]
     pub fn finds_unhealthy(&self) -> bool {
-        let before = matches!(self, Self::StepFailed { failure } if failure.kind == FailureKind::Unhealthy);
+        let before =
+            matches!(self, Self::StepFailed { failure } if failure.kind == FailureKind::Unhealthy);
         before || matches!(self, Self::Condemned { reason } if reason.starts_with(UNHEALTHY))
     }
 

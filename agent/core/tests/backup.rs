@@ -306,3 +306,21 @@ fn saving_has_a_time_of_its_own_in_the_statistics() {
     assert_eq!(written, Some((Phase::Resetting, 0)));
     assert_eq!(ended.backup, Some(backup_before(ended.number).id));
 }
+
+#[test]
+fn a_rollback_whose_target_turned_red_meanwhile_goes_to_what_is_validated_although_it_leaves_that()
+{
+    let policy = Policy { late_verdicts: true, ..Policy::default() };
+    let mut world = World::new(policy, None);
+    world.goes_live(1);
+    let first = world.environment.live;
+    world.validated(2);
+    world.give(Input::Deploy(DeployRequest { redeploy: true, ..deploy_of(sha(2)) }));
+    world.step_good();
+    world.give(Input::Rollback(rollback_to(first)));
+    world.verdict(1, Verdict::Failure);
+    world.step_good();
+    assert_eq!(world.environment.wanted().map(|wanted| wanted.sha), Some(sha(2)));
+    world.steps_good();
+    assert_eq!(world.live(), Some(2));
+}

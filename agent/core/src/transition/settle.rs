@@ -81,7 +81,7 @@ impl Draft<'_> {
             Some(refusal) if nothing_touched => {
                 return self.end(number, Outcome::Refused, Some(refusal.to_string()));
             }
-            Some(_) if self.retarget(rollback) => return,
+            Some(_) if self.retarget(rollback) || self.retarget_to_the_point(rollback) => return,
             Some(_) | None => {}
         }
         if let Some(left) = self.state.listening_live().map(|live| live.number) {
