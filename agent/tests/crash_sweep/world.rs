@@ -57,7 +57,7 @@ impl World {
             site.folder.path().join("backups").display()
         );
         let lab = site.environment_of("lab", &runtime, &url, &verify);
-        let lab = lab.replace("attempts = 2", "attempts = 2\nbake = \"30ms\"");
+        let lab = lab.replace("attempts = 2", "attempts = 2\nbake = \"1ms\"");
         let config = site.write_config(&format!("{lab}{saved}"));
         Self { site, config, commits, url }
     }
