@@ -16,5 +16,6 @@ pub mod notify;
 pub mod ports;
 pub mod rpc;
 pub mod service;
+mod shell;
 pub mod telemetry;
 pub mod verify;

@@ -95,6 +95,9 @@ pub trait Backups: Send + Sync {
     /// What is there, newest first; what cannot be used is shown as such.
     async fn list(&self) -> Result<Vec<Backup>, Failure>;
 
+    /// Reads the backup through, and answers why it cannot be restored here.
+    async fn verify(&self, id: &BackupId, reporter: &Reporter) -> Result<(), Failure>;
+
     /// Verifies the backup, then makes the files those that it holds. Until it is verified nothing
     /// is touched; afterwards each file is the old or the new one, whole, at any instant. What was
     /// there is moved aside, and kept until the next restore.

@@ -56,10 +56,11 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
 ];
 
 /// What adapters share: running a child process, its group and its lines under a deadline.
-const SHARED: &[&str] = &["command", "group", "lines"];
+const SHARED: &[&str] = &["command", "group", "lines", "orphan"];
 
-/// One runtime in two files: Docker recreates containers through the compose program.
-const TOGETHER: &[(&str, &str)] = &[("docker", "compose")];
+/// Docker recreates containers through the compose program; what is promoted is taken from the git
+/// repository of another environment.
+const TOGETHER: &[(&str, &str)] = &[("docker", "compose"), ("promote", "git")];
 
 /// What may be imported by the core, which has no I/O, no async and no clock.
 const CORE_ROOTS: &[&str] =

@@ -163,7 +163,9 @@ async fn bad_input_gets_a_clear_error_and_touches_nothing() {
     let unknown = deploy(&mut client, request("nowhere", &sha)).await.error.unwrap();
     assert_eq!(reason(&unknown), "UNKNOWN_ENVIRONMENT");
     assert!(unknown.message().contains("it has: lab"), "{}", unknown.message());
-    for text in ["", "abc", &sha[..39], "HEAD", "refs/heads/main", &"g".repeat(40)] {
+    let unnamed = deploy(&mut client, request("lab", "")).await.error.unwrap();
+    assert_eq!(reason(&unnamed), "COMMIT_NEEDED");
+    for text in ["abc", &sha[..39], "HEAD", "refs/heads/main", &"g".repeat(40)] {
         let invalid = deploy(&mut client, request("lab", text)).await.error.unwrap();
         assert_eq!(reason(&invalid), "INVALID_SHA", "{text}");
     }

@@ -9,7 +9,7 @@ use ripcord_agent::notify::github::{
 use ripcord_core::{
     CommitSha, DeployRequest, Deployment, DeploymentNumber, Environment, Event, Failure,
     FailureKind, Identity, Input, Outcome, Phase, Placement, Policy, RollbackRequest, Step,
-    StepDone, Timestamp, Verdict, VerdictReport, VerifyWhen,
+    StepDone, Timestamp, Verdict, VerdictReport, VerifyWhen, effect::BackupReport,
 };
 
 /// An environment that is driven by hand, and what GitHub is told of it.
@@ -102,7 +102,12 @@ impl Story {
                 older_than_live: false,
                 head: Some(sha(9)),
             },
-            Step::BackUp { .. } => unreachable!("nothing is saved here"),
+            Step::BackUp { .. } => StepDone::BackedUp(BackupReport {
+                id: "20261123T061742Z-7".parse().unwrap(),
+                path: "/backups/7".to_owned(),
+                files: 3,
+                bytes: 42,
+            }),
             Step::Reset { .. } => StepDone::Reset(Default::default()),
             Step::Restart => StepDone::Restarted { detail: String::new() },
             Step::Probe => StepDone::Healthy { status: Some(200), attempts: 1 },
@@ -134,6 +139,11 @@ impl Story {
         }
         report.url = Some("https://ci.example/7".to_owned());
         self.give(Input::Verdict { deployment: DeploymentNumber(number), report })
+    }
+
+    fn bakes(&mut self, number: u64, result: Result<(), &str>) -> &mut Self {
+        let (deployment, result) = (DeploymentNumber(number), result.map_err(str::to_owned));
+        self.give(Input::Baked { deployment, result })
     }
 
     fn person(&mut self, number: u64, commit: u8, good: bool) -> &mut Self {
@@ -317,4 +327,19 @@ fn a_description_is_one_line_of_what_github_takes_whatever_ci_says() {
     let status = commit_status(&moment).unwrap();
     assert_eq!((status.state, status.description.chars().count()), (StatusState::Failure, 140));
     assert!(status.description.ends_with('…') && !status.description.contains(char::is_control));
+}
+
+#[test]
+fn production_is_live_and_baking_until_a_time_that_is_said() {
+    let policy = Policy { when: VerifyWhen::None, bake_ms: 300_000, ..Policy::default() };
+    let mut story = Story::with(Policy { backs_up: true, ..policy });
+    story.deploy(1).steps().bakes(1, Ok(())).deploy(2).steps().bakes(2, Err("HTTP 502")).steps();
+    insta::assert_snapshot!(story.text);
+}
+
+#[test]
+fn what_bakes_says_what_its_ci_said_meanwhile() {
+    let mut story = Story::with(Policy { bake_ms: 300_000, ..Policy::default() });
+    story.deploy(1).steps().verdict(1, Verdict::Success).bakes(1, Ok(()));
+    insta::assert_snapshot!(story.text);
 }

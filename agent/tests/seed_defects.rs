@@ -10,7 +10,10 @@
 //! | `watcher` | 2, 3, 4, 5, 6, 7, 8, 15, 23, 25: verdicts, and who waits for them |
 //! | `deployment` | 1, 9, 10, 11, 16, 19: what a deployment and a way back leave behind |
 //! | `application` | 12, 13, 20, 21: containers, shared clones, the confirmation |
-//! | not here yet | 14 (prod takes what lies in preprod's tree), 17, 18, 22 (webhook URL, injection, repeats: notifications), 24 (an older backup offered): there is nothing of ripcord to ask yet |
+//! | `production` | 14, 24: what is promoted, and the backup that is offered |
+//!
+//! 17, 18 and 22 (a webhook's address that anybody can read, texts that ping, repeats while down) are
+//! promises of `tests/notify` and `tests/monitor`; the old way is not run beside them.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 #[path = "support/docker.rs"]
@@ -32,6 +35,8 @@ mod application;
 mod deployment;
 #[path = "seed_defects/old_way.rs"]
 mod old_way;
+#[path = "seed_defects/production.rs"]
+mod production;
 #[path = "seed_defects/ripcord.rs"]
 mod ripcord;
 #[path = "seed_defects/story.rs"]

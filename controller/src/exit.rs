@@ -75,7 +75,7 @@ impl Exit {
             Self::Access => "TLS, certificate or role",
             Self::Unreachable => "agent unreachable",
             Self::Refused => {
-                "refused (hold, confirmation, ancestry, quarantine, not validated, unknown SHA or environment)"
+                "refused (hold, confirmation, ancestry, quarantine, not validated, another plan than shown, unknown SHA, backup or environment)"
             }
             Self::RolledBack => {
                 "CI red or deadline: rolled back, service healthy (or kept: nothing to roll back to); check: red"
@@ -145,6 +145,7 @@ pub(crate) fn of_failure(failure: &Failure) -> Exit {
         Failure::Usage(_) => Exit::Usage,
         Failure::Access { .. } => Exit::Access,
         Failure::Unreachable { .. } => Exit::Unreachable,
+        Failure::Refused { .. } if failure.lacks_commit() => Exit::Usage,
         Failure::Refused { .. } => Exit::Refused,
         Failure::TimedOut { .. } => Exit::Undecided,
         Failure::Detached => Exit::Detached,
@@ -226,7 +227,9 @@ mod tests {
     fn every_failure_has_the_exit_code_of_the_table() {
         let text = || "x".to_owned();
         let refused = Failure::Refused { reason: "HELD".to_owned(), message: text() };
+        let needed = Failure::Refused { reason: "COMMIT_NEEDED".to_owned(), message: text() };
         let table = [
+            (needed, 2),
             (Failure::Unexpected(text()), 1),
             (Failure::Usage(text()), 2),
             (Failure::Access { message: text() }, 4),

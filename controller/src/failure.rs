@@ -49,6 +49,11 @@ impl Failure {
         }
     }
 
+    /// Whether the agent wants to be told which commit is meant.
+    pub(crate) fn lacks_commit(&self) -> bool {
+        matches!(self, Self::Refused { reason, .. } if reason == "COMMIT_NEEDED")
+    }
+
     /// Whether the reader of our output went away: nobody is left to be told.
     pub(crate) fn is_closed_stdout(&self) -> bool {
         matches!(self, Self::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe)

@@ -13,6 +13,7 @@ mod failure;
 mod follow;
 mod out;
 mod probe;
+mod prompt;
 mod render;
 mod report;
 mod revision;

@@ -62,8 +62,21 @@ pub(crate) struct Report {
     /// Why it was refused or failed, as one of the ErrorInfo reasons.
     pub(crate) error: Option<String>,
     pub(crate) timings_ms: BTreeMap<String, u64>,
+    /// The backup that was made before anything was touched.
+    pub(crate) backup: Option<String>,
+    /// The command that undoes what was done.
+    pub(crate) undo: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) plan: Vec<String>,
+    /// With a plan: the word that the deployment has to be confirmed with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) confirm: Option<String>,
+    /// With a plan: the environment whose validated commits are taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) promotes: Option<String>,
+    /// How a person goes back: the first by ripcord, the others on the agent's machine.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) by_hand: Vec<String>,
 }
 
 impl Report {
@@ -83,7 +96,12 @@ impl Report {
             reason: None,
             error: None,
             timings_ms: BTreeMap::new(),
+            backup: None,
+            undo: None,
             plan: Vec::new(),
+            confirm: None,
+            promotes: None,
+            by_hand: Vec::new(),
         }
     }
 
@@ -100,7 +118,12 @@ impl Report {
             reason: present(result.reason),
             error: present(result.refusal),
             timings_ms: result.timings_ms.into_iter().collect(),
+            backup: present(result.backup),
+            undo: present(result.undo),
             plan: result.plan,
+            confirm: present(result.confirm),
+            promotes: present(result.promotes),
+            by_hand: result.by_hand,
             ..Self::of_command(command)
         }
     }
@@ -108,6 +131,7 @@ impl Report {
     /// Adds why there is no result.
     pub(crate) fn failed(self, failure: &Failure) -> Self {
         let outcome = match failure {
+            Failure::Refused { .. } if failure.lacks_commit() => Outcome::Error,
             Failure::Refused { .. } => Outcome::Refused,
             Failure::TimedOut { .. } | Failure::Detached => Outcome::Pending,
             Failure::Usage(_)

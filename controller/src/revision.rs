@@ -6,10 +6,9 @@ use ripcord_core::CommitSha;
 
 use crate::failure::Failure;
 
-/// The commit that `--sha`, `$GITHUB_SHA` or the local branch names.
-pub(crate) fn resolve(given: Option<&str>) -> Result<CommitSha, Failure> {
-    let from_workflow = std::env::var("GITHUB_SHA").ok().filter(|sha| !sha.is_empty());
-    match given.map(str::to_owned).or(from_workflow) {
+/// The commit that `$GITHUB_SHA` or the local branch names.
+pub(crate) fn implied() -> Result<CommitSha, Failure> {
+    match std::env::var("GITHUB_SHA").ok().filter(|sha| !sha.is_empty()) {
         Some(name) => named(&name),
         None => upstream(),
     }

@@ -67,6 +67,8 @@ async fn the_result_of_a_rolled_back_deployment_has_the_documented_shape() {
         "reason": "CI failed",
         "error": null,
         "timings_ms": { "total": 42_100 },
+        "backup": null,
+        "undo": null,
     });
     assert_eq!(said(command).await.json(), expected);
 }
@@ -86,6 +88,11 @@ async fn refusals_name_their_reason_and_exit_with_6_and_bad_requests_with_2() {
         ("UNKNOWN_COMMIT", 6),
         ("UNKNOWN_DEPLOYMENT", 6),
         ("UNKNOWN_ENVIRONMENT", 6),
+        ("NOT_VALIDATED", 6),
+        ("NOTHING_TO_PROMOTE", 6),
+        ("PLAN_CHANGED", 6),
+        ("BACKUP", 6),
+        ("COMMIT_NEEDED", 2),
         ("INVALID_SHA", 2),
         ("INVALID_REQUEST", 2),
         ("ACCESS_DENIED", 4),
@@ -183,7 +190,8 @@ async fn a_workflow_gets_one_group_one_error_and_a_fence_around_foreign_text() {
     let mut bad = event(1, Phase::Watching, "::set-output name=x::y");
     bad.set_severity(Severity::Error);
     let act = Act::Tell(vec![admitted(), Item::Event(bad), Item::Result(rolled_back())]);
-    let agent = Agent::start(&stage, vec![act]).await;
+    let which = Act::Refuse(refusal("COMMIT_NEEDED", "which commit? add --sha"));
+    let agent = Agent::start(&stage, vec![which, act]).await;
     let mut command = stage.operator(agent.port, &["deploy", "preprod"]);
     command.env("GITHUB_ACTIONS", "true").env("GITHUB_SHA", SHA);
     command.env("GITHUB_RUN_ID", "77").env("GITHUB_RUN_ATTEMPT", "2");
@@ -192,14 +200,17 @@ async fn a_workflow_gets_one_group_one_error_and_a_fence_around_foreign_text() {
     assert_eq!((count("::group::"), count("::endgroup::"), count("::error")), (1, 1, 1));
     let at = |what: &str| said.stderr.find(what).unwrap();
     assert!(at("::stop-commands::") < at("::set-output") && at("::set-output") < at("::endgroup"));
-    let [Call::Deploy(request)] = &agent.calls()[..] else { panic!("one call") };
+    let [Call::Deploy(asked), Call::Deploy(request)] = &agent.calls()[..] else { panic!("two") };
+    assert_eq!((asked.sha.as_str(), asked.dry_run), ("", true), "the agent may know better");
     assert_eq!((request.sha.as_str(), request.request_id.as_str()), (SHA, "77-2-preprod"));
 }
 
 #[tokio::test]
 async fn a_rollback_without_yes_changes_nothing_where_nobody_can_be_asked() {
     let stage = Stage::new();
-    let agent = Agent::start(&stage, vec![ends_with(result(Outcome::Validated))]).await;
+    let plan = v1::Result { plan: vec!["restart web".into()], ..result(Outcome::Pending) };
+    let shown = Act::Tell(vec![Item::Result(v1::Result { deployment: 0, ..plan })]);
+    let agent = Agent::start(&stage, vec![shown, ends_with(result(Outcome::Validated))]).await;
     let refused = said(stage.operator(agent.port, &["rollback", "preprod"])).await;
     assert_eq!(refused.code, 2);
     assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
@@ -207,7 +218,10 @@ async fn a_rollback_without_yes_changes_nothing_where_nobody_can_be_asked() {
     let arguments = ["rollback", "preprod", "--to", "139", "--yes", "--no-hold", "--json"];
     let done = said(stage.operator(agent.port, &arguments)).await;
     assert_eq!((done.code, &done.json()["command"]), (0, &json!("rollback")));
-    let [Call::Rollback(request)] = &agent.calls()[..] else { panic!("one call") };
+    assert!(done.stderr.contains("  restart web\n"), "the plan is in the log: {}", done.stderr);
+    let [Call::Rollback(dry), Call::Rollback(request)] = &agent.calls()[..] else { panic!("two") };
+    assert!(dry.dry_run && !request.dry_run);
+    assert!(request.expected_plan.is_empty(), "whoever said yes before has not seen it");
     assert_eq!(request.to, Some(v1::rollback_request::To::Deployment(139)));
     assert_eq!(request.hold, Some(false));
 }

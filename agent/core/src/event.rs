@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     admission::Refusal,
     effect::{BackupReport, TreeReport},
-    failure::Failure,
+    failure::{Failure, FailureKind},
     ids::{CommitSha, DeploymentNumber, Identity, RequestId},
     lifecycle::{Kind, Outcome, Phase, Placement, PlannedOn},
+    transition::UNHEALTHY,
     verdict::{Verdict, VerdictReport},
 };
 
@@ -287,6 +288,14 @@ impl Event {
             Self::Remarked { .. } => "remarked",
             Self::Output { .. } => "output",
         }
+    }
+
+    /// Whether a deployment found the application unhealthy: before it counted as live, or after.
+    #[must_use]
+    pub fn finds_unhealthy(&self) -> bool {
+        let before =
+            matches!(self, Self::StepFailed { failure } if failure.kind == FailureKind::Unhealthy);
+        before || matches!(self, Self::Condemned { reason } if reason.starts_with(UNHEALTHY))
     }
 
     /// Whether the state is the same with and without it: such events may be told while a step runs.

@@ -14,8 +14,10 @@ pub enum FailureKind {
     Repository,
     /// The commit is not what the environment's source has validated: a refusal, not a fault.
     NotValidated,
-    /// Saving the files failed, or bringing them back did.
+    /// Saving the files failed, or bringing them back did, half-way.
     Backup,
+    /// Files cannot be brought back, and none was touched.
+    Unrestorable,
     /// The command that brings the files failed.
     Promotion,
     /// Writing the work tree failed.

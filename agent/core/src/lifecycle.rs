@@ -48,8 +48,9 @@ pub enum Kind {
         automatic: bool,
         /// Hold the environment afterwards.
         hold: bool,
-        /// The backup that a person asked for.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        /// The backup that a person asked for. A deployment writes its kind beside its own backup:
+        /// on disk the two need two names.
+        #[serde(rename = "restores", default, skip_serializing_if = "Option::is_none")]
         backup: Option<BackupId>,
     },
 }
@@ -190,7 +191,14 @@ pub struct Deployment {
     /// The backup that was made before anything was touched.
     #[serde(default)]
     pub backup: Option<BackupId>,
-    /// Until when its health may still undo it.
+    /// The folder that holds it.
+    #[serde(default)]
+    pub backup_folder: Option<String>,
+    /// The backup that its files came from, where they came from one.
+    #[serde(default)]
+    pub restored_from: Option<BackupId>,
+    /// Until when its health may still undo it. It stays with what was undone or replaced before
+    /// that was over.
     #[serde(default)]
     pub bake: Option<Bake>,
     /// Where it stands.
@@ -274,9 +282,25 @@ impl Deployment {
         self.phase == Phase::Ended && self.watching_since.is_some() && means_something
     }
 
+    /// Whether it is live, and its health may still undo it.
+    #[must_use]
+    pub fn is_baking(&self) -> bool {
+        self.phase == Phase::Watching && self.bake.is_some()
+    }
+
     /// Whether its verdict is good already, and only its health may still undo it.
     pub(crate) fn only_bakes(&self) -> bool {
-        self.bake.is_some() && self.verdict_value() == Verdict::Success
+        self.is_baking() && self.verdict_value() == Verdict::Success
+    }
+
+    /// Whether it ended before it had stayed healthy for as long as it has to.
+    pub(crate) fn ended_unbaked(&self) -> bool {
+        self.phase == Phase::Ended && self.bake.is_some()
+    }
+
+    /// Whether its verdict was waited for before anything was touched.
+    pub(crate) fn was_gated(&self) -> bool {
+        self.timings_ms.contains_key(Phase::Gating.as_str())
     }
 
     /// The backup that a person asked to go back to.

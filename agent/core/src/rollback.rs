@@ -23,9 +23,15 @@ impl Environment {
         self.newest_target_except(&left)
     }
 
+    /// Where the way leads back from `sha`, should it fail.
+    #[must_use]
+    pub fn way_back_from(&self, sha: CommitSha) -> Option<Placement> {
+        self.newest_target_except(&[sha])
+    }
+
     /// Where an automatic rollback of `deployment` leads.
     pub(crate) fn automatic_rollback_target(&self, deployment: &Deployment) -> Option<Placement> {
-        self.newest_target_except(&[deployment.sha])
+        self.way_back_from(deployment.sha)
     }
 
     /// Where a rollback goes on after its target failed, if it may try once more.

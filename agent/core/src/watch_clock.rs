@@ -19,12 +19,13 @@ impl Deployment {
 
     /// When a cancelled verdict has waited for something newer long enough.
     pub(crate) fn grace_due(&self, policy: &Policy) -> Option<Timestamp> {
-        let cancelled_at = self.cancelled_at.filter(|_| self.phase != Phase::Ended)?;
+        let waits = self.phase != Phase::Ended && !self.is_baking();
+        let cancelled_at = self.cancelled_at.filter(|_| waits)?;
         Some(self.not_right_after_start(cancelled_at.plus(policy.cancelled_grace_ms)))
     }
 
     /// When waiting ends. Never while the source of verdicts cannot be asked: its outage is not
-    /// the deployment's fault.
+    /// the deployment's fault. Nor while it bakes: what becomes of it is its health's to say first.
     pub(crate) fn deadline_due(&self, policy: &Policy) -> Option<Timestamp> {
         if self.pace() == Pace::Late {
             return self.finished_at.map(|at| at.plus(limits::LATE_LISTENING_MS));
@@ -32,7 +33,7 @@ impl Deployment {
         let since = self.watching_since?;
         let budget = policy.deadline_ms.saturating_add(self.unknown_ms);
         let due = self.not_right_after_start(since.plus(budget));
-        self.unknown_since.is_none().then_some(due)
+        (self.unknown_since.is_none() && !self.is_baking()).then_some(due)
     }
 
     /// How soon a verdict is wanted: a superseded deployment still waits for its first one.

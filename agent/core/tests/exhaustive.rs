@@ -75,6 +75,11 @@ impl Node<'_> {
             }
         }
         self.steps(&mut all);
+        for (deployment, _) in self.environment.bakes() {
+            for result in [Ok(()), Err("connection refused".to_owned())] {
+                all.push(self.after(Input::Baked { deployment, result }));
+            }
+        }
         for watch in self.environment.watches() {
             for value in self.verdicts.iter().copied() {
                 let (deployment, report) = (watch.deployment, VerdictReport::of(value));
@@ -131,14 +136,17 @@ impl Node<'_> {
 
     fn check(&self) {
         let environment = &self.environment;
-        let works = |phase| model::touches(phase) || phase == Phase::Preparing;
+        let prepares = |phase| matches!(phase, Phase::Preparing | Phase::BackingUp);
+        let works = |phase| model::touches(phase) || prepares(phase);
         let working = environment.open.values().filter(|open| works(open.phase));
         assert!(working.count() <= 1, "one at a time");
         let idle = environment.active.is_none();
         if let Some(live) = environment.live.filter(|_| idle) {
             assert_eq!(Some(live.sha), self.runs, "live is what runs");
         }
-        if idle && environment.watches().next().is_none() {
+        let decided =
+            environment.watches().next().is_none() && environment.bakes().next().is_none();
+        if idle && decided {
             assert!(environment.open.is_empty(), "nobody waits for ever: {:?}", environment.open);
             let red = environment.live.filter(|l| environment.quarantined.contains_key(&l.sha));
             assert!(red.is_none() || environment.stranded.is_some(), "nothing red stays live");
@@ -230,4 +238,26 @@ fn no_order_breaks_a_promise_when_verdicts_are_a_gate_and_change_after_the_end()
 #[test]
 fn no_order_breaks_a_promise_whatever_the_verdict_is() {
     walk(&Policy::default(), ANY, 0);
+}
+
+#[test]
+fn no_order_breaks_a_promise_when_the_files_are_saved_first() {
+    walk(&Policy { backs_up: true, ..Policy::default() }, GOOD_OR_BAD, 1);
+}
+
+#[test]
+fn no_order_breaks_a_promise_when_what_went_live_bakes() {
+    walk(&Policy { bake_ms: 60_000, late_verdicts: true, ..Policy::default() }, GOOD_OR_BAD, 1);
+}
+
+#[test]
+fn no_order_breaks_a_promise_when_what_passed_the_gate_is_saved_and_bakes() {
+    let (when, backs_up) = (VerifyWhen::Before, true);
+    walk(&Policy { when, backs_up, bake_ms: 60_000, ..Policy::default() }, GOOD_OR_BAD, 1);
+}
+
+#[test]
+fn no_order_breaks_a_promise_when_a_bake_is_the_verdict() {
+    let (when, backs_up) = (VerifyWhen::None, true);
+    walk(&Policy { when, backs_up, bake_ms: 60_000, ..Policy::default() }, GOOD_OR_BAD, 2);
 }

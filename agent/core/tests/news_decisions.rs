@@ -60,6 +60,10 @@ fn refusals() -> Vec<Refusal> {
         Refusal::RequestIdTaken { deployment: DeploymentNumber(9) },
         Refusal::NoRollbackPoint,
         Refusal::Confirmation,
+        Refusal::NotValidated { sha: sha(7), source_name: "preprod".parse().unwrap(), why: why() },
+        Refusal::NothingToPromote { source_name: "preprod".parse().unwrap(), why: why() },
+        Refusal::PlanChanged { difference: why() },
+        Refusal::CommitNeeded,
         Refusal::Unavailable { what: why() },
     ]
 }

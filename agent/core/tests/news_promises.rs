@@ -6,12 +6,12 @@ mod newsroom;
 
 use std::collections::BTreeMap;
 
-use model::{World, moves::a_world, person, sha};
+use model::{World, backup::backup_before, moves::a_world, person, sha};
 use newsroom::{Known, Site, a_deploy, a_rollback, kinds, told, told_late};
 use proptest::prelude::*;
 use ripcord_core::{
     CommitSha, Deployment, DeploymentNumber, Environment, Event, Failure, FailureKind, Outcome,
-    Phase, Refusal, Stranded, Timestamp, Verdict, VerdictReport, VerifyWhen,
+    Phase, Placement, Refusal, Stranded, Timestamp, Verdict, VerdictReport, VerifyWhen,
     event::Entry,
     news::{Locale, News, Text},
 };
@@ -112,7 +112,19 @@ fn red(outside: &Outside) -> Deployment {
 fn broken(outside: &Outside) -> Deployment {
     let failure = Some(Failure::new(FailureKind::Hook, outside.detail.clone()));
     let undone_by = Some(DeploymentNumber(9));
-    Deployment { failure, undone_by, ..deployment(outside) }
+    Deployment { failure, undone_by, ..saved(outside) }
+}
+
+/// It was saved first, in a folder that somebody else named.
+fn saved(outside: &Outside) -> Deployment {
+    let report = backup_before(DeploymentNumber(8));
+    let backup_folder = Some(outside.url.clone());
+    Deployment { backup: Some(report.id), backup_folder, ..deployment(outside) }
+}
+
+fn unbaked(outside: &Outside) -> Deployment {
+    let condemned = Some(format!("it did not stay healthy: {}", outside.detail));
+    Deployment { condemned, undone_by: Some(DeploymentNumber(9)), ..saved(outside) }
 }
 
 /// Everything that has a text from outside in it.
@@ -137,6 +149,8 @@ fn events(outside: &Outside) -> Vec<(Event, Option<Deployment>)> {
         reason: Some(why.clone()),
     };
     let quarantined = Refusal::Quarantined { sha: sha(7), why: why.clone() };
+    let (source_name, sha7) = ("preprod".parse().unwrap(), sha(7));
+    let not_validated = Refusal::NotValidated { sha: sha7, source_name, why: why.clone() };
     let held = Refusal::Held { by: by.clone(), why: why.clone() };
     let refused = |refusal| Event::Refused { sha: Some(sha(7)), by: person(), refusal };
     vec![
@@ -151,6 +165,9 @@ fn events(outside: &Outside) -> Vec<(Event, Option<Deployment>)> {
         (judged, Some(deployment(outside))),
         (refused(quarantined), None),
         (refused(held), None),
+        (refused(not_validated), None),
+        (refused(Refusal::PlanChanged { difference: detail.clone() }), None),
+        (ended(Outcome::RolledBack), Some(unbaked(outside))),
         (Event::Held { by, reason: why }, None),
         (Event::WentDown { status: None, wrong_content: true, detail: detail.clone() }, None),
         (Event::StillStranded { after_ms: 900_000 }, None),
@@ -283,6 +300,11 @@ fn the_two_formats_of_the_mission_are_reproduced_to_the_letter() {
         read(&Site::preprod(), started, VerifyWhen::After),
         "🚀 PREPROD - Déploiement démarré\nSHA: acfdb42\nAuteur: @user\nMessage: Fix bug analysis\n\n⏳ CI en cours de vérification..."
     );
+    let started = Event::PhaseEntered { phase: Phase::Resetting };
+    assert_eq!(
+        read(&Site::prod(), started, VerifyWhen::None),
+        "🎯 PRODUCTION - Déploiement démarré\nSHA: acfdb42\nAuteur: @user\nMessage: Fix bug analysis"
+    );
     let ended = Event::Ended { outcome: Outcome::Validated, note: None, listening: false };
     assert_eq!(
         read(&Site::prod(), ended, VerifyWhen::None),
@@ -303,4 +325,68 @@ fn an_address_of_the_web_stays_one_and_anything_else_is_a_text() {
     for text in ["javascript:alert(1)", "https://x/)[@everyone](", "https://x/ @everyone"] {
         assert_eq!(line(text), (text.to_owned(), true));
     }
+}
+
+#[test]
+fn nobody_reads_a_row_of_zeros_where_a_commit_is_not_known() {
+    let unknown = Placement { deployment: None, sha: CommitSha::UNKNOWN };
+    let rollback = Deployment { sha: CommitSha::UNKNOWN, ..a_rollback(9, Some(8), true) };
+    let by_hand = Deployment { previous: Some(unknown), ..a_rollback(10, None, false) };
+    let failed = broken(&Outside::plain());
+    let resumed = Deployment { resumed_at: Some(Timestamp(5_000)), ..rollback.clone() };
+    let environment = &Environment { baseline: Some(CommitSha::UNKNOWN), ..Environment::default() };
+    let ended = |outcome| Event::Ended { outcome, note: None, listening: false };
+    let admitted = Event::Admitted {
+        kind: by_hand.kind.clone(),
+        sha: by_hand.sha,
+        by: person(),
+        reason: None,
+        request_id: None,
+        previous: by_hand.previous,
+        planned_on: None,
+    };
+    let person_done = Deployment { sha: CommitSha::UNKNOWN, ..by_hand.clone() };
+    let told = [
+        (&failed, ended(Outcome::Failed)),
+        (&failed, ended(Outcome::Stranded)),
+        (&rollback, Event::Retargeted { sha: CommitSha::UNKNOWN }),
+        (&resumed, Event::Recovered { phase: Phase::RollingBack, away_ms: 1 }),
+        (&by_hand, admitted),
+        (&person_done, ended(Outcome::Live)),
+    ];
+    for (deployment, event) in told {
+        let both = [deployment.clone(), rollback.clone()];
+        let deployments = both.map(|each| (each.number, each)).into();
+        let known = Known { deployments: &deployments, environment, verify: VerifyWhen::None };
+        let entry = Entry { deployment: Some(deployment.number), event };
+        let news = known.tell(&Site::prod(), &entry, Timestamp(5_000)).unwrap();
+        let (french, english) = (news.text(Locale::Fr), news.text(Locale::En));
+        assert!(!english.to_string().contains("0000000"), "{english}");
+        let in_words = |word: &str, text: &Text| text.to_string().contains(word);
+        let stranded = news.kind() == "stranded";
+        assert!(
+            stranded || in_words("inconnu", &french) && in_words("unknown", &english),
+            "{french}"
+        );
+    }
+}
+
+#[test]
+fn only_the_deployments_own_backup_is_offered_to_undo_it() {
+    let earlier = backup_before(DeploymentNumber(7)).id;
+    let text = |failed: Deployment| {
+        let rollback = Deployment { backup: Some(earlier.clone()), ..a_rollback(9, Some(8), true) };
+        let deployments = [failed, rollback].map(|each| (each.number, each)).into();
+        let environment = &Environment::default();
+        let known = Known { deployments: &deployments, environment, verify: VerifyWhen::None };
+        let event = Event::Ended { outcome: Outcome::Failed, note: None, listening: false };
+        let entry = Entry { deployment: Some(DeploymentNumber(8)), event };
+        known.tell(&Site::prod(), &entry, Timestamp(5_000)).unwrap().text(Locale::En).to_string()
+    };
+    let own = backup_before(DeploymentNumber(8)).id;
+    let saved = text(broken(&Outside::plain()));
+    assert!(saved.contains(&format!("`ripcord rollback prod --backup {own}`")), "{saved}");
+    assert!(!saved.contains(earlier.as_str()), "{saved}");
+    let unsaved = text(Deployment { backup: None, ..broken(&Outside::plain()) });
+    assert!(!unsaved.contains("--backup"), "{unsaved}");
 }

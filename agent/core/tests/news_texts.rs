@@ -5,7 +5,11 @@ mod model;
 mod newsroom;
 
 use model::{deploy_of, person, rollback_to, sha, shorthand::MINUTE};
-use newsroom::{Site, scene::Scene, shown, single};
+use newsroom::{
+    Site, production,
+    scene::{Scene, scene},
+    shown, single,
+};
 use ripcord_core::{
     DeploymentNumber, Event, FailureKind, Input, OnDeadline, Placement, Policy, Refusal, Verdict,
     VerifyWhen,
@@ -13,12 +17,7 @@ use ripcord_core::{
 };
 
 fn scenes() -> Vec<(&'static str, Vec<News>)> {
-    [deployments(), verdicts(), production(), rollbacks(), refusals(), alone()].concat()
-}
-
-fn scene(mut scene: Scene, play: impl FnOnce(&mut Scene)) -> Vec<News> {
-    play(&mut scene);
-    scene.told()
+    [deployments(), verdicts(), production::scenes(), rollbacks(), refusals(), alone()].concat()
 }
 
 fn preprod(play: impl FnOnce(&mut Scene)) -> Vec<News> {
@@ -203,33 +202,6 @@ fn verdicts() -> Vec<(&'static str, Vec<News>)> {
     ]
 }
 
-fn production() -> Vec<(&'static str, Vec<News>)> {
-    vec![
-        (
-            "production",
-            scene(Scene::prod(), |s| {
-                s.deploy(1).steps();
-            }),
-        ),
-        (
-            "production fails",
-            scene(Scene::prod(), |s| {
-                s.deploy(1).steps().forget();
-                s.deploy(2)
-                    .steps_until_restart()
-                    .fails(FailureKind::Hook, "deploy.sh: exit 1")
-                    .steps();
-            }),
-        ),
-        (
-            "a person takes production back",
-            scene(Scene::prod(), |s| {
-                s.deploy(1).steps().deploy(2).steps().forget().rollback(true).steps();
-            }),
-        ),
-    ]
-}
-
 fn rollbacks() -> Vec<(&'static str, Vec<News>)> {
     vec![
         (
@@ -342,6 +314,35 @@ fn refusals() -> Vec<(&'static str, Vec<News>)> {
             }),
         ),
         ("no confirmation", vec![single(&Site::prod(), refused(Refusal::Confirmation))]),
+        (
+            "not validated by the source",
+            vec![single(
+                &Site::prod(),
+                refused(Refusal::NotValidated {
+                    sha: sha(2),
+                    source_name: "preprod".parse().unwrap(),
+                    why: "preprod was rolled back from it".to_owned(),
+                }),
+            )],
+        ),
+        (
+            "the plan has changed",
+            vec![single(
+                &Site::prod(),
+                refused(Refusal::PlanChanged {
+                    difference: "0101010 (#1) was live, now 0202020 (#2) is".to_owned(),
+                }),
+            )],
+        ),
+        (
+            "the source changed its mind meanwhile",
+            scene(Scene::guarded_prod(), |s| {
+                s.deploy(2).fails(
+                    FailureKind::NotValidated,
+                    "0202020 cannot be promoted from preprod: preprod was rolled back from it",
+                );
+            }),
+        ),
         (
             "an older commit",
             vec![single(

@@ -1,5 +1,6 @@
 //! What the engine acts through: each adapter implements a port over one foreign crate.
 
+pub mod backup;
 pub mod command;
 pub mod compose;
 pub mod docker;
@@ -9,6 +10,8 @@ mod group;
 pub mod hooks;
 pub mod http_probe;
 mod lines;
+mod orphan;
 pub mod process;
+pub mod promote;
 pub mod secret_url;
 pub mod validated_file;

@@ -1,21 +1,20 @@
 //! From an environment's configuration to the parts that its driver acts through.
 
 use std::{
-    cell::RefCell,
-    collections::HashMap,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use ripcord_core::{EnvironmentName, Failure, FailureKind, VerifyWhen};
-use tokio::sync::Mutex;
-
-use super::github;
+use super::{
+    doings,
+    files::{Source, Sources},
+    github,
+};
 use crate::{
     adapters::{
+        backup::{BackupSettings, FileBackups},
         docker::{Containers, DockerRuntime, DockerSettings, RestartAction, default_socket},
-        git::{AbsentRepository, Credentials, GitRepository, Settings},
         github::Github,
         hooks::CommandHooks,
         http_probe::HttpProbe,
@@ -23,40 +22,18 @@ use crate::{
         validated_file,
     },
     config::{
-        ComposeAction, Config, EnvironmentConfig, GitCredentials, GithubSource, RepositoryConfig,
-        RuntimeConfig, VerdictSource,
+        BackupConfig, ComposeAction, Config, EnvironmentConfig, GithubSource, RuntimeConfig,
+        VerdictSource,
     },
-    engine::{About, Clock, Parts, ProbePlan, Probed, Setup},
+    engine::{About, Clock, Parts, ProbePlan, Probed, Promotion, Setup},
     journal::Journal,
-    ports::{LogSource, Runtime, SourceRepository, Verifier},
+    ports::{Backups, LogSource, Runtime, SourceRepository, Verifier},
     verify::{
         command::CommandVerifier,
         github::{GithubVerifier, Poller},
     },
 };
 
-/// Opens the repository of an environment, with what the configuration says of it.
-pub(super) fn open(
-    name: &EnvironmentName,
-    repository: &RepositoryConfig,
-    state_dir: &Path,
-    http: Option<reqwest::Client>,
-) -> Result<GitRepository, Failure> {
-    GitRepository::open(Settings {
-        environment: name.clone(),
-        path: repository.path.clone(),
-        remote: repository.remote.clone(),
-        branch: repository.branch.clone(),
-        credentials: repository.credentials.as_ref().map(credentials),
-        state_dir: state_dir.to_owned(),
-        fetch_timeout: FETCH_TIMEOUT,
-        http,
-        ssh_program: "ssh".into(),
-    })
-}
-
-/// From a fetch's first byte to its last: an initial fetch of a large repository fits.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 /// How long a running step may go on when the agent is told to stop; systemd waits 20 s in all.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(8);
 
@@ -65,38 +42,9 @@ pub(super) struct Builder {
     state_dir: PathBuf,
     http: reqwest::Client,
     clock: Clock,
-    /// One lock per git repository, however many environments use it.
-    locks: RefCell<HashMap<PathBuf, Arc<Mutex<()>>>>,
     /// One for all environments; there where GitHub is configured.
     poller: Option<Arc<Poller>>,
-    trees: RefCell<WorkTrees>,
-}
-
-/// Whose files are where.
-#[derive(Default)]
-pub(super) struct WorkTrees(HashMap<PathBuf, EnvironmentName>);
-
-impl WorkTrees {
-    /// Says what is wrong when another environment deploys into the same work tree.
-    pub(super) fn add(&mut self, name: &EnvironmentName, work_tree: &Path) -> Option<String> {
-        let other = self.0.insert(work_tree.to_owned(), name.clone())?;
-        if other == *name {
-            return None;
-        }
-        Some(format!(
-            "environments {other} and {name} deploy into the same work tree {}: each deployment of one \
-             changes the files of the other; give one of them a clone, or a `git worktree`, of its own",
-            work_tree.display()
-        ))
-    }
-}
-
-struct Source {
-    repository: Arc<dyn SourceRepository>,
-    lock: Arc<Mutex<()>>,
-    work_tree: PathBuf,
-    /// Why it cannot be used.
-    absent: Option<String>,
+    sources: Sources,
 }
 
 impl Builder {
@@ -109,40 +57,41 @@ impl Builder {
         let state_dir = config.state_dir.clone();
         let poller = config.github.as_ref().zip(github);
         let poller = poller.map(|(config, client)| github::poller(config, client));
-        Self {
-            state_dir,
-            http,
-            clock,
-            locks: RefCell::default(),
-            poller,
-            trees: RefCell::default(),
-        }
+        let sources = Sources::new(config, http.clone());
+        Self { state_dir, http, clock, poller, sources }
     }
 
     /// What people read of an environment that has no driver, and its application's log.
     pub(super) fn undriven(&self, config: &EnvironmentConfig) -> (About, Arc<dyn LogSource>) {
-        let source = self.source(config);
-        let logs = self.runtime(config, &source.work_tree).logs();
-        (about(config, source.absent), logs)
+        let source = self.sources.of(config);
+        let logs = self.runtime(config, &source.folder).logs();
+        (about(config, &source, None), logs)
     }
 
-    pub(super) fn setup(&self, config: &EnvironmentConfig, journal: Journal) -> Setup {
-        let source = self.source(config);
-        let runtime = self.runtime(config, &source.work_tree);
+    /// What drives an environment, and what it promotes from.
+    pub(super) fn setup(
+        &self,
+        config: &EnvironmentConfig,
+        journal: Journal,
+        promotion: Option<Promotion>,
+    ) -> Setup {
+        let source = self.sources.of(config);
+        let about = about(config, &source, promotion.as_ref());
+        let runtime = self.runtime(config, &source.folder);
         let parts = Parts {
             probe: Some(Arc::new(self.probe(config))),
             probe_plan: probe_plan(config),
-            hooks: Arc::new(hooks(config, &source.work_tree)),
+            hooks: Arc::new(hooks(config, &source.folder)),
             verifier: self.verifier(config, &source.repository),
-            backups: None,
-            promotion: None,
+            backups: backups(config, source.own_git),
+            promotion,
             source: source.repository,
             runtime,
             repository_lock: source.lock,
         };
         Setup {
             name: config.name.clone(),
-            about: about(config, source.absent),
+            about,
             policy: config.policy(),
             parts,
             journal,
@@ -152,46 +101,12 @@ impl Builder {
         }
     }
 
-    fn source(&self, config: &EnvironmentConfig) -> Source {
-        let opened = match &config.repository {
-            Some(repository) => {
-                open(&config.name, repository, &self.state_dir, Some(self.http.clone()))
-            }
-            None => {
-                let message = format!("environment {} has no `repository`", config.name);
-                Err(Failure::new(FailureKind::Repository, message))
-            }
-        };
-        match opened {
-            Ok(repository) => Source {
-                lock: self.lock_of(&config.name, &repository),
-                work_tree: repository.work_tree().to_owned(),
-                repository: Arc::new(repository),
-                absent: None,
-            },
-            Err(failure) => Source {
-                absent: Some(format!("{failure}; put it right and restart the agent")),
-                lock: Arc::default(),
-                work_tree: PathBuf::from("/"),
-                repository: Arc::new(AbsentRepository(failure)),
-            },
-        }
-    }
-
-    /// The lock of the repository that this environment shares with its other worktrees; says it
-    /// loudly when even the work tree is shared.
-    fn lock_of(&self, name: &EnvironmentName, repository: &GitRepository) -> Arc<Mutex<()>> {
-        let shared = self.trees.borrow_mut().add(name, repository.work_tree());
-        shared.iter().for_each(|problem| tracing::warn!("{problem}"));
-        self.locks.borrow_mut().entry(repository.common_dir().to_owned()).or_default().clone()
-    }
-
-    fn runtime(&self, config: &EnvironmentConfig, work_tree: &Path) -> Arc<dyn Runtime> {
+    fn runtime(&self, config: &EnvironmentConfig, folder: &Path) -> Arc<dyn Runtime> {
         match &config.runtime {
             RuntimeConfig::Process(process) => Arc::new(ProcessRuntime::new(ProcessSettings {
                 name: config.name.to_string(),
                 argv: process.run.as_slice().to_vec(),
-                cwd: work_tree.join(&process.cwd),
+                cwd: folder.join(&process.cwd),
                 env: process.env.clone().into_iter().collect(),
                 stop_timeout: process.stop_timeout,
                 state_dir: self.state_dir.join("process").join(config.name.as_str()),
@@ -247,7 +162,6 @@ impl Builder {
         }
     }
 
-    /// None where there is no repository, and so no branch: nothing is deployed there.
     fn github_verifier(
         &self,
         config: &EnvironmentConfig,
@@ -257,21 +171,18 @@ impl Builder {
             poller: self.poller.clone()?,
             workflows: source.workflows.clone().into(),
             event: source.event.clone(),
-            branch: config.repository.as_ref()?.branch.clone(),
+            branch: self.sources.branch_of(config)?,
             start_delay: source.start_delay,
             poll: source.poll,
         }))
     }
 }
 
-fn credentials(credentials: &GitCredentials) -> Credentials {
-    match credentials {
-        GitCredentials::Password { username, password_file } => Credentials::Password {
-            username: username.clone(),
-            password_file: password_file.path(),
-        },
-        GitCredentials::SshKey { key_file } => Credentials::SshKey { key_file: key_file.path() },
-    }
+fn backups(config: &EnvironmentConfig, own_git_dir: Option<PathBuf>) -> Option<Arc<dyn Backups>> {
+    let BackupConfig { paths, dir, keep } = config.backup.clone()?;
+    let environment = config.name.clone();
+    let keep = usize::try_from(keep).unwrap_or(usize::MAX);
+    Some(Arc::new(FileBackups::new(BackupSettings { environment, paths, dir, keep, own_git_dir })))
 }
 
 fn probe_plan(config: &EnvironmentConfig) -> ProbePlan {
@@ -284,7 +195,7 @@ fn probe_plan(config: &EnvironmentConfig) -> ProbePlan {
     }
 }
 
-fn hooks(config: &EnvironmentConfig, work_tree: &Path) -> CommandHooks {
+fn hooks(config: &EnvironmentConfig, folder: &Path) -> CommandHooks {
     let lists = |commands: &[crate::config::Argv]| {
         commands.iter().map(|argv| argv.as_slice().to_vec()).collect()
     };
@@ -292,19 +203,20 @@ fn hooks(config: &EnvironmentConfig, work_tree: &Path) -> CommandHooks {
         environment: config.name.clone(),
         pre_restart: lists(&config.hooks.pre_restart),
         post_restart: lists(&config.hooks.post_restart),
-        cwd: work_tree.to_owned(),
+        cwd: folder.to_owned(),
         timeout: config.hooks.timeout,
     }
 }
 
-fn about(config: &EnvironmentConfig, absent: Option<String>) -> About {
+fn about(config: &EnvironmentConfig, source: &Source, promotion: Option<&Promotion>) -> About {
+    let nowhere = promotion.and_then(|promotion| promotion.broken.clone());
     About {
         title: config.title.clone(),
         url: config.url.as_ref().map(ToString::to_string),
-        unavailable: config.unavailable().or_else(|| absent.clone()),
-        absent,
+        unavailable: config.unavailable().or_else(|| source.unavailable.clone()).or(nowhere),
+        absent: source.absent.clone(),
         confirm: config.confirm.clone(),
-        steps: steps(config),
+        doings: doings::of(config),
         probed: Some(Probed {
             url: config.health.url.to_string(),
             status: config.health.status,
@@ -312,38 +224,4 @@ fn about(config: &EnvironmentConfig, absent: Option<String>) -> About {
         }),
         monitored: config.health.monitor.is_some(),
     }
-}
-
-/// What a deployment does here, for `--dry-run`.
-fn steps(config: &EnvironmentConfig) -> Vec<String> {
-    let mut steps = Vec::new();
-    if let Some(repository) = &config.repository {
-        let RepositoryConfig { path, remote, branch, .. } = repository;
-        let path = path.display();
-        steps.push(format!(
-            "fetch {remote}/{branch} into {path}, and check that the commit is on it"
-        ));
-        steps.push(format!("reset {path} to the commit; untracked files stay"));
-    }
-    steps.push(match &config.runtime {
-        RuntimeConfig::Compose(compose) => {
-            let action = match compose.action {
-                ComposeAction::Restart => "restart",
-                ComposeAction::Recreate => "recreate",
-            };
-            format!("{action} the containers of {}", compose.file.display())
-        }
-        RuntimeConfig::Container(container) => {
-            format!("restart {}", container.containers.join(", "))
-        }
-        RuntimeConfig::Process(process) => format!("restart {}", process.run.as_slice().join(" ")),
-    });
-    let attempts = config.health.attempts;
-    steps.push(format!("probe {}, at most {attempts} failed tries", config.health.url));
-    steps.push(match config.verify.when {
-        VerifyWhen::After => "watch the verdict while it is live".to_owned(),
-        VerifyWhen::Before => "wait for the verdict before anything is touched".to_owned(),
-        VerifyWhen::None => "the probe is the verdict".to_owned(),
-    });
-    steps
 }

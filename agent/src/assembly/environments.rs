@@ -6,7 +6,9 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use ripcord_core::{CommitSha, Environment};
 use tokio::sync::watch;
 
-use super::{StartError, environment::Builder, github, metrics::Scraped, sinks::Readers};
+use super::{
+    StartError, environment::Builder, github, metrics::Scraped, promotions, sinks::Readers,
+};
 use crate::{
     adapters::{git, validated_file},
     causes::with_causes,
@@ -52,10 +54,11 @@ pub(super) async fn start(
     };
     let (mut places, mut drivers, mut monitors) = (Vec::new(), Vec::new(), Vec::new());
     let mut applications = BTreeMap::new();
-    for environment in config.environments.values() {
+    for environment in promotions::sources_first(config) {
         let driven = match &journal {
             Ok(journal) => {
-                let setup = builder.setup(environment, journal.clone());
+                let promotion = promotions::promotion(environment, &places, journal);
+                let setup = builder.setup(environment, journal.clone(), promotion);
                 or_why(drive(environment, setup).await, &file)?
             }
             Err(why) => Err(why.clone()),

@@ -1,10 +1,13 @@
 //! The composition root: from a configuration to a running agent, and to its end.
 
 mod check;
+mod doings;
 mod environment;
 mod environments;
+mod files;
 mod github;
 mod metrics;
+mod promotions;
 mod sinks;
 mod state_dir;
 

@@ -1,6 +1,10 @@
 //! What the configuration says of one environment, and what that means for the decisions.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use ripcord_core::{EnvironmentName, Policy};
 use serde::Deserialize;
@@ -59,6 +63,8 @@ impl EnvironmentConfig {
             late_verdicts: matches!(self.verify.source, VerdictSource::Github(_)),
             hold_after_manual_rollback: self.hold_after_manual_rollback,
             monitored: self.health.monitor.is_some(),
+            backs_up: self.backup.is_some(),
+            bake_ms: millis(self.health.bake),
             ..Policy::default()
         }
     }
@@ -66,17 +72,17 @@ impl EnvironmentConfig {
     /// Why this version cannot deploy here, naming the key; `None` when it can.
     #[must_use]
     pub fn unavailable(&self) -> Option<String> {
-        let keys = [
-            (self.promotes.is_some(), "`promotes`", "use `repository` without it"),
-            (self.promote.is_some(), "`promote`", "use `repository`"),
-            (self.backup.is_some(), "`backup`", "remove it"),
-            (self.oidc.is_some(), "`oidc`", "remove it"),
-        ];
-        let (_, key, instead) = keys.into_iter().find(|(is_set, ..)| *is_set)?;
+        self.oidc.as_ref()?;
         Some(format!(
-            "environment {} cannot be deployed: this version does not run {key}; {instead}",
+            "environment {} cannot be deployed: this version does not run `oidc`; remove it",
             self.name
         ))
+    }
+
+    /// The folder in which commands run where there is no work tree.
+    #[must_use]
+    pub fn own_folder(&self) -> Option<&Path> {
+        self.backup.as_ref()?.paths.first().map(PathBuf::as_path)
     }
 }
 
@@ -185,6 +191,8 @@ pub struct HealthConfig {
     pub grace: Duration,
     /// How many good looks in a row are needed.
     pub successes: u32,
+    /// How long behind going live failing looks undo a deployment; zero: not at all.
+    pub bake: Duration,
     /// When to look although nothing happens.
     pub monitor: Option<Monitor>,
 }

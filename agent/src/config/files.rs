@@ -13,7 +13,7 @@ use super::{
     github::GithubAuth,
     model::Config,
     runtime::RuntimeConfig,
-    value::SecretFile,
+    value::{Argv, SecretFile},
 };
 
 /// Something that is wrong outside of the configuration's text.
@@ -86,6 +86,14 @@ impl EnvironmentConfig {
         if let RuntimeConfig::Compose(compose) = &self.runtime {
             problems.extend(unreadable(&key("runtime.file"), &compose.file));
         }
+        if let Some(backup) = &self.backup {
+            problems.extend(unwritable(&key("backup.dir"), &backup.dir));
+            let paths = backup.paths.iter();
+            problems.extend(paths.filter_map(|path| missing(&key("backup.paths"), path)));
+        }
+        if let Some(promote) = &self.promote {
+            problems.extend(not_a_program(&key("promote.run"), &promote.run));
+        }
         if let Some(folder) = self.validated_sha_file.as_deref().and_then(Path::parent) {
             problems.extend(unwritable(&key("validated_sha_file"), folder));
         }
@@ -114,6 +122,24 @@ fn not_a_folder(key: &str, path: &Path) -> Option<Problem> {
         Err(error) => format!("cannot be used: {error}"),
     };
     Some(Problem::of(key, path, &what))
+}
+
+/// What is not there cannot be saved, nor brought back.
+fn missing(key: &str, path: &Path) -> Option<Problem> {
+    let error = path.symlink_metadata().err()?;
+    Some(Problem::of(key, path, &format!("cannot be saved: {error}")))
+}
+
+/// A program without a path is looked up when it is to run; one with a relative path comes with the
+/// commit.
+fn not_a_program(key: &str, command: &Argv) -> Option<Problem> {
+    let program = command.as_slice().first().map(Path::new).filter(|path| path.is_absolute())?;
+    let error = match access(program, Access::EXEC_OK) {
+        Ok(()) if program.is_dir() => "it is a folder".to_owned(),
+        Ok(()) => return None,
+        Err(error) => error.to_string(),
+    };
+    Some(Problem::of(key, program, &format!("cannot be run: {error}")))
 }
 
 /// Folders that do not exist yet are made at the start, if their nearest ancestor lets us.

@@ -117,6 +117,7 @@ pub(super) struct RawHealth {
     pub(super) timeout: Option<Period>,
     pub(super) grace: Option<Period>,
     pub(super) successes: Option<u32>,
+    pub(super) bake: Option<Period>,
     pub(super) monitor: Option<Monitor>,
 }
 

@@ -4,7 +4,12 @@ use std::fmt::Write;
 
 use ripcord_core::VerifyWhen;
 
-use super::{environment::EnvironmentConfig, files::Problem, model::Config, verify::VerdictSource};
+use super::{
+    environment::{EnvironmentConfig, RepositoryConfig},
+    files::Problem,
+    model::Config,
+    verify::VerdictSource,
+};
 
 /// The report on `config` and on what was found to be wrong around it.
 #[must_use]
@@ -30,10 +35,11 @@ pub fn render_check(config: &Config, problems: &[Problem]) -> String {
 fn summary(environment: &EnvironmentConfig) -> String {
     let state = if environment.unavailable().is_some() { "not served" } else { "ok" };
     let files = match (&environment.repository, &environment.promotes) {
-        (Some(repository), _) => {
-            format!("{} ({}/{})", repository.path.display(), repository.remote, repository.branch)
+        (Some(RepositoryConfig { path, remote, branch, .. }), promotes) => {
+            let promotes = promotes.as_ref().map(|source| format!(", promotes {source}"));
+            format!("{} ({remote}/{branch}){}", path.display(), promotes.unwrap_or_default())
         }
-        (None, Some(source)) => format!("promotes {source}"),
+        (None, Some(source)) => format!("promotes {source} by command"),
         (None, None) => "no files".to_owned(),
     };
     format!(

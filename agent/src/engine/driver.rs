@@ -18,22 +18,21 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     Clock,
+    about::About,
     baking::Bakes,
-    handle::{About, ActivityNow, Asked, EngineError, EnvironmentHandle, Request},
+    handle::{ActivityNow, Asked, EngineError, EnvironmentHandle, Request},
     observe::Observer,
-    perform::{Parts, Performer, task_lost},
-    relay::{Happening, relay},
+    perform::{Parts, Performer},
+    relay::{self, Happening, WAITING_HAPPENINGS},
     watching::Watches,
 };
 use crate::{
     journal::{Batch, Journal, JournalError},
-    ports::{Reporter, Told},
+    ports::Told,
 };
 
 /// How many requests may wait for a driver before callers wait themselves.
 const WAITING_REQUESTS: usize = 64;
-/// How much of what steps tell may wait: a chatty command is slowed down, the agent does not grow.
-const WAITING_HAPPENINGS: usize = 256;
 /// After the journal failed, effects stay undone; the driver tries again after so long.
 const JOURNAL_RETRY: Duration = Duration::from_secs(2);
 /// How often a driver that waits for a verdict notes that it is alive: so much of the time for a
@@ -208,7 +207,9 @@ impl Driver {
             Asked::Decide(input) => self.decide(input).await,
             Asked::Refuse { sha, by, refusal } => {
                 let event = Event::Refused { sha, by, refusal: refusal.clone() };
-                let refused = self.journal_only(vec![Entry { deployment: None, event }]).await;
+                let entries = vec![Entry { deployment: None, event }];
+                self.log(&entries);
+                let refused = self.journal_only(entries).await;
                 refused.map(|()| Answer::Refused(refusal))
             }
         };
@@ -356,7 +357,7 @@ impl Driver {
         self.running = Some(effect.clone());
         self.unsettled = true;
         let (performer, happenings) = (self.performer.clone(), self.happening.clone());
-        let step = tokio::spawn(run_step(performer, effect, happenings));
+        let step = tokio::spawn(relay::step(performer, effect, happenings));
         self.step = Some(AbortOnDropHandle::new(step));
     }
 
@@ -385,15 +386,4 @@ fn beat() -> Interval {
     let mut beat = interval(BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     beat
-}
-
-async fn run_step(performer: Arc<Performer>, effect: Effect, happenings: mpsc::Sender<Happening>) {
-    let deployment = effect.deployment;
-    let (reporter, story) = Reporter::channel(WAITING_HAPPENINGS);
-    let (_, no_verdicts) = mpsc::channel(1);
-    let work = async move { performer.perform(&effect, &reporter).await };
-    let work = AbortOnDropHandle::new(tokio::spawn(work));
-    let ended = relay(deployment, &happenings, story, no_verdicts, work).await;
-    let result = ended.unwrap_or_else(|_| Err(task_lost(deployment)));
-    let _ = happenings.send(Happening::StepEnded { deployment, result }).await;
 }

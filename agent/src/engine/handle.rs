@@ -10,7 +10,7 @@ use ripcord_core::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{clock::Clock, observe::Observer, promotion::Promotion};
+use super::{about::About, clock::Clock, observe::Observer, promotion::Promotion};
 use crate::{
     journal::{Journal, JournalError},
     ports::{Activity, Backups, Sample, SourceRepository, Verifier},
@@ -41,38 +41,6 @@ pub struct EnvironmentHandle {
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) journal: Journal,
     pub(super) clock: Clock,
-}
-
-/// What an environment's configuration says to people.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct About {
-    /// Its name for people, such as `PRODUCTION`.
-    pub title: String,
-    /// Where its application is reached.
-    pub url: Option<String>,
-    /// Why every deployment is refused, whatever is asked.
-    pub unavailable: Option<String>,
-    /// Why its repository cannot be used, so that nothing can be rolled back either.
-    pub absent: Option<String>,
-    /// The word that a deployment must confirm, byte for byte.
-    pub confirm: Option<String>,
-    /// What a deployment does, step by step, for `--dry-run`.
-    pub steps: Vec<String>,
-    /// What its probe expects, for whoever looks from elsewhere.
-    pub probed: Option<Probed>,
-    /// Whether the agent looks although nothing happens, and tells of an outage.
-    pub monitored: bool,
-}
-
-/// What a probe asks for, and what is a good answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Probed {
-    /// The address.
-    pub url: String,
-    /// The status of a good answer.
-    pub status: u16,
-    /// What its body must contain.
-    pub contains: Option<String>,
 }
 
 /// How far a running step has come.
@@ -125,11 +93,9 @@ pub enum EngineError {
         sha: CommitSha,
     },
     /// A backup cannot be used, or there are none.
-    #[error("{why}; `ripcord history {environment} --backups` lists what is there")]
+    #[error("{why}")]
     Backup {
-        /// Where it was looked for.
-        environment: EnvironmentName,
-        /// What is wrong.
+        /// What is wrong, and what to do.
         why: String,
     },
     /// The commit never went live here.
@@ -158,19 +124,19 @@ impl EnvironmentHandle {
                 Err(refusal) => self.refuse(Some(request.sha), request.by, refusal).await,
             };
         }
-        match self.door(request.sha, confirm).await {
+        match self.door(request.sha, Some(confirm)).await {
             Some(refusal) => self.refuse(Some(request.sha), request.by, refusal).await,
             None => self.ask(Asked::Decide(Input::Deploy(request))).await,
         }
     }
 
     /// What speaks against a deployment before the state is asked: the configuration, the
-    /// confirmation, and what the environment promotes from.
-    pub async fn door(&self, sha: CommitSha, confirm: &str) -> Option<Refusal> {
+    /// confirmation (`None`: nobody was asked for it yet), and what the environment promotes from.
+    pub async fn door(&self, sha: CommitSha, confirm: Option<&str>) -> Option<Refusal> {
         let missing = self.about.unavailable.clone().map(|what| Refusal::Unavailable { what });
         let expected = self.about.confirm.as_deref();
-        if let Some(refusal) = missing.or_else(|| admission::refuse_unconfirmed(expected, confirm))
-        {
+        let unconfirmed = || admission::refuse_unconfirmed(expected, confirm?);
+        if let Some(refusal) = missing.or_else(unconfirmed) {
             return Some(refusal);
         }
         self.promotion.as_ref()?.accepts(sha).await.err()
@@ -318,7 +284,11 @@ impl EnvironmentHandle {
         &self.journal
     }
 
-    async fn made_by(
+    /// What a request with this id made before.
+    ///
+    /// # Errors
+    /// When the journal does not answer.
+    pub async fn made_by(
         &self,
         request: Option<&RequestId>,
     ) -> Result<Option<Deployment>, EngineError> {
@@ -326,7 +296,11 @@ impl EnvironmentHandle {
         Ok(self.journal.requested(&self.name, request).await?)
     }
 
-    async fn refuse(
+    /// Refuses what the core was not asked: it is journaled and told like any other refusal.
+    ///
+    /// # Errors
+    /// When the journal or the driver does not answer.
+    pub async fn refuse(
         &self,
         sha: Option<CommitSha>,
         by: Identity,

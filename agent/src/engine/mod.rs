@@ -4,6 +4,7 @@
 //! the effect that the new state asks for is started. Its result is the next input. Nobody else
 //! owns work: a caller that goes away takes nothing with it.
 
+mod about;
 mod baking;
 mod certificates;
 mod clock;
@@ -19,10 +20,11 @@ mod relay;
 mod towards;
 mod watching;
 
+pub use about::{About, Doings, Probed, Saving};
 pub use certificates::Certificates;
 pub use clock::Clock;
 pub use driver::{Driver, Setup};
-pub use handle::{About, ActivityNow, EngineError, EnvironmentHandle, Probed};
+pub use handle::{ActivityNow, EngineError, EnvironmentHandle};
 pub use monitor::Monitor;
 pub use observe::{Observation, Observer};
 pub use perform::Parts;

@@ -140,6 +140,8 @@ impl Performer {
         let (source, reporter, sha) = (self.parts.source.clone(), reporter.clone(), effect.sha);
         let prepare = async move { source.prepare(sha, live, &reporter).await };
         let commit = to_its_end(effect.deployment, repository, prepare).await?;
+        // Fetching takes its time, and so does waiting for the repository.
+        self.may_be_promoted(effect.sha).await?;
         Ok(StepDone::Prepared {
             subject: commit.subject.chars().take(SUBJECT_CHARS).collect(),
             author: commit.author,
@@ -189,6 +191,7 @@ impl Performer {
             Files::Backup(id) => {
                 // git's own idea of what is there has to follow; the backup's files come last.
                 if self.parts.source.remembers() {
+                    self.backups()?.verify(id, reporter).await?;
                     self.write_commit(effect, reporter).await?;
                 }
                 self.backups()?.restore(id, effect.deployment, reporter).await?
@@ -224,8 +227,9 @@ impl Performer {
         }
         let short = effect.sha.short();
         if effect.sha == CommitSha::UNKNOWN {
-            let message = "no backup of what ran before the first deployment can be restored";
-            return Err(Failure::new(FailureKind::Backup, message));
+            let message = "no backup of what ran before the first deployment can be restored; nothing \
+                           was touched";
+            return Err(Failure::new(FailureKind::Unrestorable, message));
         }
         reporter.remark(format!("no backup of {short} can be used: promoting it again")).await;
         self.write_commit(effect, reporter).await

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use ripcord_core::EnvironmentName;
 
-use super::handle::{About, EnvironmentHandle};
+use super::{about::About, handle::EnvironmentHandle};
 
 /// All environments of the agent.
 #[derive(Clone, Default)]

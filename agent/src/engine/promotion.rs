@@ -20,6 +20,8 @@ pub struct Promotion {
     pub journal: Journal,
     /// Its repository: the commits in question are there.
     pub repository: Arc<dyn SourceRepository>,
+    /// Why nobody knows what it validated; then nothing is taken from it.
+    pub broken: Option<String>,
 }
 
 impl Promotion {
@@ -29,11 +31,15 @@ impl Promotion {
     /// # Errors
     /// [`Refusal::NothingToPromote`].
     pub fn newest(&self) -> Result<CommitSha, Refusal> {
-        let state = self.state.borrow();
-        let newest = state.newest_sound().map(|newest| newest.sha);
-        newest.ok_or_else(|| Refusal::NothingToPromote {
-            source_name: self.source.clone(),
-            why: format!("deploy a commit to {} first, and let it be validated", self.source),
+        let nothing = |why| Refusal::NothingToPromote { source_name: self.source.clone(), why };
+        if let Some(why) = &self.broken {
+            return Err(nothing(why.clone()));
+        }
+        let newest = self.state.borrow().newest_sound().map(|newest| newest.sha);
+        newest.ok_or_else(|| {
+            let first =
+                format!("deploy a commit to {} first, and let it be validated", self.source);
+            nothing(first)
         })
     }
 
@@ -43,6 +49,10 @@ impl Promotion {
     /// [`Refusal::NotValidated`], with what is missing.
     pub async fn accepts(&self, sha: CommitSha) -> Result<(), Refusal> {
         let source = &self.source;
+        let refused = |why| Err(Refusal::NotValidated { sha, source_name: source.clone(), why });
+        if let Some(why) = &self.broken {
+            return refused(why.clone());
+        }
         let Some(objection) = self.state.borrow().objection(sha) else { return Ok(()) };
         let why = match objection {
             Objection::Quarantined(reason) => format!("{source} has it in quarantine: {reason}"),
@@ -55,7 +65,7 @@ impl Promotion {
                 Err(_) => format!("{source} has not validated it"),
             },
         };
-        Err(Refusal::NotValidated { sha, source_name: source.clone(), why })
+        refused(why)
     }
 
     /// The state remembers the newest ones; the journal remembers all.

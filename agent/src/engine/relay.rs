@@ -1,11 +1,16 @@
 //! The way from a task to its driver: what the task tells arrives in the order in which it was told.
 
-use std::pin::pin;
+use std::{pin::pin, sync::Arc};
 
-use ripcord_core::{DeploymentNumber, Failure, StepDone, VerdictReport};
+use ripcord_core::{DeploymentNumber, Effect, Failure, StepDone, VerdictReport};
 use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::ports::Told;
+use super::perform::{Performer, task_lost};
+use crate::ports::{Reporter, Told};
+
+/// How much of what steps tell may wait: a chatty command is slowed down, the agent does not grow.
+pub(super) const WAITING_HAPPENINGS: usize = 256;
 
 /// What reaches a driver from its own tasks.
 pub(super) enum Happening {
@@ -44,4 +49,20 @@ pub(super) async fn relay<T>(
         let _ = happenings.send(Happening::Verdict { deployment, report }).await;
     }
     ended
+}
+
+/// Performs `effect`, and passes on what it tells and how it ended.
+pub(super) async fn step(
+    performer: Arc<Performer>,
+    effect: Effect,
+    happenings: mpsc::Sender<Happening>,
+) {
+    let deployment = effect.deployment;
+    let (reporter, story) = Reporter::channel(WAITING_HAPPENINGS);
+    let (_, no_verdicts) = mpsc::channel(1);
+    let work = async move { performer.perform(&effect, &reporter).await };
+    let work = AbortOnDropHandle::new(tokio::spawn(work));
+    let ended = relay(deployment, &happenings, story, no_verdicts, work).await;
+    let result = ended.unwrap_or_else(|_| Err(task_lost(deployment)));
+    let _ = happenings.send(Happening::StepEnded { deployment, result }).await;
 }

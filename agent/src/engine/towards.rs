@@ -1,6 +1,6 @@
 //! Where a rollback shall lead, and what that is: looked up in the journal, or among the backups.
 
-use ripcord_core::{BackupId, CommitSha, DeploymentNumber, Placement};
+use ripcord_core::{BackupId, CommitSha, DeploymentNumber, Failure, Placement};
 
 use super::handle::{EngineError, EnvironmentHandle};
 use crate::ports::Backup;
@@ -70,9 +70,9 @@ impl EnvironmentHandle {
 
     async fn backup(&self, id: &BackupId) -> Result<Backup, EngineError> {
         let found = self.list_backups().await?.into_iter().find(|backup| backup.id == *id);
-        let unusable = |why: String| EngineError::Backup {
-            environment: self.name.clone(),
-            why: format!("backup {id} {why}"),
+        let unusable = |what: String| {
+            let list = format!("`ripcord history {} --backups` lists what is there", self.name);
+            EngineError::Backup { why: format!("backup {id} {what}; {list}") }
         };
         let found = found.ok_or_else(|| unusable("is not there".to_owned()))?;
         match &found.damage {
@@ -86,9 +86,11 @@ impl EnvironmentHandle {
     /// # Errors
     /// When nothing is saved here, or the folder cannot be read.
     pub async fn list_backups(&self) -> Result<Vec<Backup>, EngineError> {
-        let unusable = |why: String| EngineError::Backup { environment: self.name.clone(), why };
-        let none = || unusable("no backup is configured".to_owned());
+        let none = || EngineError::Backup {
+            why: format!("nothing is saved here: add [environments.{}.backup]", self.name),
+        };
         let backups = self.backups.as_ref().ok_or_else(none)?;
-        backups.list().await.map_err(|failure| unusable(failure.to_string()))
+        let unusable = |failure: Failure| EngineError::Backup { why: failure.to_string() };
+        backups.list().await.map_err(unusable)
     }
 }

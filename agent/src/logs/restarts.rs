@@ -117,6 +117,9 @@ fn restart_by(deployment: &Deployment) -> Option<Restart> {
     let number = deployment.number;
     let what = match deployment.kind {
         Kind::Deploy { .. } => String::new(),
+        Kind::Rollback { backup: Some(ref backup), .. } if deployment.poisoned.is_empty() => {
+            format!("rollback to backup {backup}, ")
+        }
         Kind::Rollback { .. } => "rollback to ".to_owned(),
     };
     let subject = deployment.subject.as_deref().unwrap_or_default();

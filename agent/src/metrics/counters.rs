@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ripcord_core::{
-    Deployment, DeploymentNumber, Entry, Event, FailureKind, Kind, Outcome, Phase, Timestamp,
+    Deployment, DeploymentNumber, Entry, Event, Kind, Outcome, Phase, Timestamp,
     stats::{Exposure, Window},
 };
 
@@ -102,7 +102,7 @@ impl Counters {
             (self.live_since, self.up) = (Some(at), Some(true));
         } else if matches!(event, Event::CameBack { .. }) {
             self.up = Some(true);
-        } else if matches!(event, Event::WentDown { .. }) || is_unhealthy(event) {
+        } else if matches!(event, Event::WentDown { .. }) || event.finds_unhealthy() {
             self.up = Some(false);
         } else if matches!(event, Event::Validated) {
             self.validated_at = Some(at);
@@ -141,10 +141,6 @@ impl Counters {
         let what = self.followed.get(&number).map_or(What::Deploy, |followed| followed.what);
         *self.endings.entry((what, outcome)).or_default() += 1;
     }
-}
-
-fn is_unhealthy(event: &Event) -> bool {
-    matches!(event, Event::StepFailed { failure } if failure.kind == FailureKind::Unhealthy)
 }
 
 fn follow(deployment: &Deployment) -> Followed {

@@ -29,10 +29,11 @@ const OUTCOMES: [Outcome; 7] = [
 ];
 
 /// As the outcomes.
-const PHASES: [Phase; 8] = [
+const PHASES: [Phase; 9] = [
     Phase::Queued,
     Phase::Preparing,
     Phase::Gating,
+    Phase::BackingUp,
     Phase::Resetting,
     Phase::Restarting,
     Phase::Probing,
@@ -171,9 +172,11 @@ fn stand(page: &mut Page, seen: &[Seen<'_>], now: Timestamp) {
     tell(&catalogue::STRANDED, &|it| Some(flag(it.state.stranded.is_some())));
 }
 
+/// What only bakes waits for its health: nobody is late with a verdict.
 fn waited_ms(state: &Environment, now: Timestamp) -> u64 {
-    let since = state.watched_live().and_then(|watched| watched.watching_since);
-    since.map_or(0, |since| now.since(since))
+    let live = state.watched_live().map(|watched| watched.number);
+    let awaited = state.watches().find(|watch| Some(watch.deployment) == live);
+    awaited.map_or(0, |watch| now.since(watch.since))
 }
 
 fn flag(is_so: bool) -> f64 {

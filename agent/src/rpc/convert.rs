@@ -84,7 +84,7 @@ fn earned(deployment: &Deployment) -> Verdict {
     }
 }
 
-/// How a deployment ended, or stands.
+/// How a deployment ended, or stands; what follows from it is [`super::afterwards`]'s to say.
 pub(super) fn result(
     environment: &str,
     deployment: &Deployment,
@@ -100,12 +100,10 @@ pub(super) fn result(
         verdict: deployment.verdict.as_ref().map(verdict),
         reason: deployment.explanation().unwrap_or_default().to_owned(),
         timings_ms: deployment.timings_ms.clone().into_iter().collect(),
-        plan: Vec::new(),
         kind: kind(deployment).into(),
         refusal: refusal(deployment).to_owned(),
-        confirm: String::new(),
         backup: deployment.backup.as_ref().map(ToString::to_string).unwrap_or_default(),
-        undo: String::new(),
+        ..v1::Result::default()
     }
 }
 
@@ -115,6 +113,7 @@ fn refusal(deployment: &Deployment) -> &'static str {
     }
     match deployment.failure.as_ref().map(|failure| failure.kind) {
         Some(FailureKind::NotValidated) => "NOT_VALIDATED",
+        Some(FailureKind::Backup) => "BACKUP",
         Some(_) => "UNKNOWN_COMMIT",
         None => "NOT_ADMITTED",
     }

@@ -1,6 +1,8 @@
 //! The wire: a listener of our own on rustls, rights per call, and the services.
 
 pub mod access;
+mod afterwards;
+mod asking;
 mod convert;
 mod ends;
 pub mod errors;

@@ -36,7 +36,12 @@ pub(super) fn given_reason(text: &str) -> Result<String, Status> {
     reason(text)?.ok_or_else(|| errors::invalid("this needs a reason: add --reason"))
 }
 
-fn request_id(text: &str) -> Result<Option<RequestId>, Status> {
+/// The commit that a request names; empty text names none.
+pub(super) fn named_sha(text: &str) -> Result<Option<CommitSha>, Status> {
+    if text.is_empty() { Ok(None) } else { sha(text).map(Some) }
+}
+
+pub(super) fn request_id(text: &str) -> Result<Option<RequestId>, Status> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -44,9 +49,13 @@ fn request_id(text: &str) -> Result<Option<RequestId>, Status> {
     text.parse().map(Some).map_err(invalid)
 }
 
-pub(super) fn deploy(message: &v1::DeployRequest, by: Identity) -> Result<DeployRequest, Status> {
+pub(super) fn deploy(
+    message: &v1::DeployRequest,
+    sha: CommitSha,
+    by: Identity,
+) -> Result<DeployRequest, Status> {
     Ok(DeployRequest {
-        sha: sha(&message.sha)?,
+        sha,
         by,
         reason: reason(&message.reason)?,
         request_id: request_id(&message.request_id)?,

@@ -3,13 +3,14 @@
 //! The stream is a reading of the journal and owns no work: when its caller goes away, only the
 //! reading ends.
 
+use futures_util::future::join;
 use ripcord_core::{Deployment, DeploymentNumber, Sequence};
 use ripcord_proto::v1::{self, WaitFor, progress::Item};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use super::{convert, errors};
+use super::{afterwards, convert, errors};
 use crate::engine::EnvironmentHandle;
 
 /// How many messages wait for a slow caller before the reading itself waits.
@@ -110,7 +111,13 @@ impl Reading {
     async fn result_of(&self, deployment: &Deployment) -> Result<v1::Result, Status> {
         let (journal, name) = (self.environment.journal(), &self.environment.name);
         let state = journal.state(name).await.map_err(errors::journal)?.unwrap_or_default();
-        Ok(convert::result(name.as_str(), deployment, &state))
+        let result = convert::result(name.as_str(), deployment, &state);
+        let (undo, by_hand) = join(
+            afterwards::undo(&self.environment, deployment, &state),
+            afterwards::by_hand(&self.environment, deployment, &state),
+        )
+        .await;
+        Ok(v1::Result { undo, by_hand, ..result })
     }
 }
 

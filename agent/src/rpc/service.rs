@@ -11,9 +11,9 @@ use tonic::{Request, Response, Status};
 
 use super::{
     access::{self, Access, Authorized, ReadStatus},
+    asking::{self, Reply},
     convert, errors, notify_test, parse,
     peer::Peer,
-    plan,
     progress::{self, ProgressStream, Reading},
     stats, status, stream_logs,
     tls::Tls,
@@ -123,13 +123,12 @@ impl AgentService for Service {
         let name = parse::environment(&message.environment)?;
         let allowed: Authorized<access::Deploy> = self.access.authorize(&peer, &name)?;
         let environment = self.environment(&name)?;
-        let asked = parse::deploy(&message, allowed.identity().clone())?;
-        let progress = if message.dry_run {
-            progress::only(Item::Result(plan::deploy(environment, &asked, &message.confirm).await?))
-        } else {
-            let answer = environment.deploy(asked, &message.confirm).await;
-            let answer = answer.map_err(errors::engine)?;
-            self.follow::<access::Deploy>(&peer, environment, answer, message.wait()).await?
+        let by = allowed.identity().clone();
+        let progress = match asking::deploy(environment, &message, by).await? {
+            Reply::Planned(plan) => progress::only(Item::Result(*plan)),
+            Reply::Answered(answer) => {
+                self.follow::<access::Deploy>(&peer, environment, answer, message.wait()).await?
+            }
         };
         let reply = |progress| v1::DeployResponse { progress: Some(progress) };
         Ok(Response::new(Box::pin(progress.map(move |item| item.map(reply)))))
@@ -144,14 +143,12 @@ impl AgentService for Service {
         let name = parse::environment(&message.environment)?;
         let allowed: Authorized<access::Rollback> = self.access.authorize(&peer, &name)?;
         let environment = self.environment(&name)?;
-        let target =
-            environment.resolve(parse::towards(&message)?).await.map_err(errors::engine)?;
-        let asked = parse::rollback(&message, allowed.identity().clone(), target)?;
-        let progress = if message.dry_run {
-            progress::only(Item::Result(plan::rollback(environment, &asked).await?))
-        } else {
-            let answer = environment.rollback(asked).await.map_err(errors::engine)?;
-            self.follow::<access::Rollback>(&peer, environment, answer, message.wait()).await?
+        let by = allowed.identity().clone();
+        let progress = match asking::rollback(environment, &message, by).await? {
+            Reply::Planned(plan) => progress::only(Item::Result(*plan)),
+            Reply::Answered(answer) => {
+                self.follow::<access::Rollback>(&peer, environment, answer, message.wait()).await?
+            }
         };
         let reply = |progress| v1::RollbackResponse { progress: Some(progress) };
         Ok(Response::new(Box::pin(progress.map(move |item| item.map(reply)))))

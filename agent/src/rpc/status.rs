@@ -1,6 +1,6 @@
 //! What `ripcord status` shows of an environment.
 
-use ripcord_core::{Ends, Phase, Timestamp};
+use ripcord_core::{Ends, Environment, Phase, Timestamp};
 use ripcord_proto::v1;
 
 use super::convert;
@@ -91,8 +91,20 @@ async fn driven(environment: &EnvironmentHandle) -> v1::EnvironmentStatus {
         unavailable: environment.about.unavailable.clone().unwrap_or_default(),
         subject: live_deployment.as_ref().and_then(|it| it.subject.clone()).unwrap_or_default(),
         author: live_deployment.and_then(|it| it.author).unwrap_or_default(),
+        promotes: environment
+            .promotion
+            .as_ref()
+            .map_or_else(String::new, |it| it.source.to_string()),
+        baking_until: baking_until(&state),
         ..probed(&environment.about)
     }
+}
+
+/// Until when the health of what is live may undo it.
+fn baking_until(state: &Environment) -> Option<prost_types::Timestamp> {
+    let live = state.live?.deployment?;
+    let (_, bake) = state.bakes().find(|(number, _)| *number == live)?;
+    Some(convert::time(bake.until()))
 }
 
 /// A rollback that runs is what people want to see, whatever step it is in.

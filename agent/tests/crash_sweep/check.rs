@@ -154,6 +154,7 @@ fn one_deployment_per_request(evidence: &Evidence) -> Vec<String> {
 /// The phase that an effect's event belongs to.
 fn phase_of(effect: &Event) -> Option<Phase> {
     match effect {
+        Event::BackedUp(_) => Some(Phase::BackingUp),
         Event::TreeReset(_) => Some(Phase::Resetting),
         Event::Restarted { .. } => Some(Phase::Restarting),
         Event::WentLive { .. } => Some(Phase::Probing),

@@ -51,7 +51,14 @@ impl World {
         let runtime = format!("kind = \"process\"\nrun = [\"sh\", \"-c\", {script:?}]");
         let gates = site.folder.path().display();
         let verify = format!("source = \"command\"\nrun = [[\"sh\", \"check.sh\", \"{gates}\"]]");
-        let config = site.write_config(&site.environment_of("lab", &runtime, &url, &verify));
+        let saved = format!(
+            "[environments.lab.backup]\npaths = [\"{}\"]\ndir = \"{}\"\nkeep = 3\n",
+            site.git.live.display(),
+            site.folder.path().join("backups").display()
+        );
+        let lab = site.environment_of("lab", &runtime, &url, &verify);
+        let lab = lab.replace("attempts = 2", "attempts = 2\nbake = \"1ms\"");
+        let config = site.write_config(&format!("{lab}{saved}"));
         Self { site, config, commits, url }
     }
 

@@ -8,6 +8,7 @@ mod histories;
 mod http;
 mod keep;
 mod large;
+mod lend;
 mod refuse;
 mod reset;
 mod ssh;

@@ -11,6 +11,7 @@ mod support {
 }
 
 mod agent;
+mod confirmation;
 mod desk;
 mod faults;
 mod pace;

@@ -2,7 +2,7 @@
 //! asked of it and what the journal said at that moment. Journal and driver are real.
 
 // Each test binary uses its own part of this.
-#![allow(missing_docs, dead_code, unreachable_pub, clippy::unwrap_used)]
+#![allow(missing_docs, dead_code, unused_imports, unreachable_pub, clippy::unwrap_used)]
 
 use std::{
     collections::VecDeque,
@@ -37,7 +37,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+#[path = "samples.rs"]
+mod samples;
+
 pub use super::bounded::bounded;
+#[allow(unused_imports, reason = "each test binary uses its own part")]
+pub use samples::{answered, silent};
 
 /// What happens when; by default all goes well at once, and no verdict comes.
 pub struct Script {
@@ -82,16 +87,6 @@ pub struct World {
 
 pub fn sha(index: u8) -> CommitSha {
     CommitSha::from_bytes([index; 20])
-}
-
-pub fn answered(status: u16) -> Sample {
-    let (ok, detail) = (status == 200, format!("HTTP {status}"));
-    Sample { ok, status: Some(status), wrong_content: false, detail }
-}
-
-pub fn silent() -> Sample {
-    let detail = "connection refused".to_owned();
-    Sample { ok: false, status: None, wrong_content: false, detail }
 }
 
 impl World {
@@ -301,6 +296,15 @@ impl Agent {
     }
 
     pub async fn stage(&self, name: &str, policy: Policy, probe_plan: ProbePlan) -> Stage {
+        self.stage_with(name, policy, |setup| setup.parts.probe_plan = probe_plan).await
+    }
+
+    pub async fn stage_with(
+        &self,
+        name: &str,
+        policy: Policy,
+        change: impl FnOnce(&mut Setup),
+    ) -> Stage {
         let name: EnvironmentName = name.parse().unwrap();
         let world = Arc::new(World {
             script: Script::default(),
@@ -311,8 +315,8 @@ impl Agent {
             begun: Semaphore::new(0),
             cut_off: Semaphore::new(0),
         });
-        let parts = parts(&world, probe_plan, self.lock.clone());
-        let setup = Setup {
+        let parts = parts(&world, plan(), self.lock.clone());
+        let mut setup = Setup {
             name,
             about: Default::default(),
             policy,
@@ -322,6 +326,7 @@ impl Agent {
             shutdown_grace: GRACE,
             predecessor: None,
         };
+        change(&mut setup);
         let (driver, handle) = Driver::new(setup).await.unwrap();
         let shutdown = CancellationToken::new();
         let driver = tokio::spawn(driver.run(shutdown.clone()));

@@ -2,17 +2,20 @@
 
 use clap::Args;
 use ripcord_core::RequestId;
-use ripcord_proto::v1::DeployRequest;
+use ripcord_proto::v1::{DeployRequest, WatchRequest};
 use uuid::Uuid;
 
-use super::story;
+use super::{plan, story};
 use crate::{
     cli::{FailOn, Wait},
+    client::Agent,
     context::Context,
     exit::{Asked, Exit},
     failure::Failure,
     follow::Opening,
-    report::Report,
+    prompt,
+    render::{self, sanitize::sanitize},
+    report::{self, Report},
     revision,
 };
 
@@ -20,9 +23,13 @@ const AFTER_HELP: &str = "\
 Examples:
   ripcord deploy preprod --sha acfdb42
   ripcord deploy preprod --wait live --json
+  ripcord deploy prod                      what its source has validated; shows the plan, asks
   ripcord deploy prod --confirm DEPLOY --reason 'release 12'
+  ripcord deploy prod --dry-run            the plan, and nothing else
 
-Without --sha: $GITHUB_SHA, else the upstream of the local branch.
+Without --sha: what the environment's source has validated, where it promotes; elsewhere
+$GITHUB_SHA, else the upstream of the local branch. The plan is checked again when the
+deployment is admitted; if it is another one than was shown, nothing is done.
 
 Exit codes: 0 live or validated, as asked · 3 did not become live · 6 refused · 7 CI red, rolled
 back · 8 --timeout · 9 superseded (with --fail-on) · 20 stranded · 130 detached, it goes on.";
@@ -86,12 +93,38 @@ async fn deploy(
     report: &mut Report,
 ) -> Result<(), Failure> {
     report.environment.clone_from(&arguments.environment);
-    let sha = revision::resolve(arguments.sha.as_deref())?.to_string();
-    report.sha = Some(sha.clone());
+    let named = arguments.sha.as_deref().map(revision::named).transpose()?;
+    report.sha = named.map(|sha| sha.to_string());
     let agent = context.agent()?;
     let environment = context.environment(arguments.environment.as_deref(), &agent).await?;
     report.environment = Some(environment.clone());
-    let request = DeployRequest {
+    let mut request = request(arguments, environment, report.sha.clone().unwrap_or_default())?;
+    request.wait = asked.wait.into();
+    let planned = plan(context, &agent, arguments, &mut request).await;
+    report.sha = report::present(request.sha.clone());
+    if asked.dry_run {
+        *report = planned?.ok_or_else(|| Failure::Unexpected("there is no plan".to_owned()))?;
+        return Ok(());
+    }
+    let opening = match planned {
+        Ok(Some(planned)) => confirm(context, request, &planned).await?,
+        Ok(None) => Opening::Deploy(request),
+        // The agent shall know that somebody tried, and say no itself.
+        Err(Failure::Refused { message, .. }) if !may_ask(context, arguments) => {
+            request.expected_plan = vec![format!("refused: {message}")];
+            Opening::Deploy(request)
+        }
+        Err(failure) => return Err(failure),
+    };
+    story::follow(context, &agent, opening, asked.wait, report).await
+}
+
+fn request(
+    arguments: &Arguments,
+    environment: String,
+    sha: String,
+) -> Result<DeployRequest, Failure> {
+    Ok(DeployRequest {
         request_id: request_id(arguments.request_id.as_deref(), &environment, "")?,
         environment,
         sha,
@@ -100,11 +133,84 @@ async fn deploy(
         allow_older: arguments.allow_older,
         override_quarantine: arguments.override_quarantine,
         confirm: arguments.confirm.clone().unwrap_or_default(),
-        dry_run: arguments.dry_run,
-        wait: asked.wait.into(),
+        dry_run: false,
+        wait: 0,
         expected_plan: Vec::new(),
-    };
-    story::follow(context, &agent, Opening::Deploy(request), asked.wait, report).await
+    })
+}
+
+/// Whether the confirmation word can be asked for here.
+fn may_ask(context: &Context, arguments: &Arguments) -> bool {
+    arguments.confirm.is_none() && prompt::is_possible(context)
+}
+
+/// What the deployment would do, where somebody wants to know. Which commit is meant where none is named
+/// is the agent's to say; where it does not know, it is what `$GITHUB_SHA` or the local branch says.
+async fn plan(
+    context: &Context,
+    agent: &Agent,
+    arguments: &Arguments,
+    request: &mut DeployRequest,
+) -> Result<Option<Report>, Failure> {
+    let is_wanted =
+        arguments.dry_run || arguments.confirm.is_some() || prompt::is_possible(context);
+    if request.sha.is_empty() {
+        match ask(context, agent, arguments, request).await {
+            Err(failure) if failure.lacks_commit() => {
+                request.sha = revision::implied()?.to_string();
+            }
+            planned => return planned.map(Some),
+        }
+    }
+    if is_wanted { ask(context, agent, arguments, request).await.map(Some) } else { Ok(None) }
+}
+
+/// The word stays here, unless the dry run is what it was given for: a wrong one shall be refused when
+/// the deployment is asked for, and be told.
+async fn ask(
+    context: &Context,
+    agent: &Agent,
+    arguments: &Arguments,
+    request: &DeployRequest,
+) -> Result<Report, Failure> {
+    let word = arguments.confirm.clone().filter(|_| arguments.dry_run);
+    let confirm = word.unwrap_or_default();
+    let dry = DeployRequest { dry_run: true, confirm, ..request.clone() };
+    plan::ask(context, agent, Opening::Deploy(dry)).await
+}
+
+/// Shows the plan where it matters, and asks for the word where that is possible. What is typed is for
+/// the agent to judge.
+async fn confirm(
+    context: &Context,
+    mut request: DeployRequest,
+    planned: &Report,
+) -> Result<Opening, Failure> {
+    let given = !request.confirm.is_empty();
+    if !given && planned.confirm.is_none() && planned.promotes.is_none() {
+        return Ok(Opening::Deploy(request));
+    }
+    let sha = planned.sha.as_deref().map_or("?", render::short);
+    let asks = !given && prompt::is_possible(context);
+    if !context.global.quiet || asks {
+        plan::show(planned, &format!("the plan, to deploy {sha} to {}:", request.environment));
+    }
+    request.expected_plan.clone_from(&planned.plan);
+    if let Some(word) = planned.confirm.as_ref().filter(|_| asks) {
+        if let Some(deployment) = planned.deployment {
+            let (environment, wait) = (request.environment, request.wait);
+            return Ok(Opening::Watch(WatchRequest {
+                environment,
+                deployment,
+                after_sequence: 0,
+                wait,
+            }));
+        }
+        let question = format!("Type {word} to deploy {sha} to {}:", request.environment);
+        let typed = prompt::ask(&sanitize(&question)).await?;
+        request.confirm = typed.ok_or_else(|| Failure::Usage(plan::LEFT.to_owned()))?;
+    }
+    Ok(Opening::Deploy(request))
 }
 
 /// The caller's id; in a workflow the run's, so that a repeated step joins; else a new one, so

@@ -14,7 +14,8 @@ Environment variables. A flag wins over its variable, a variable over a file.
   RIPCORD_CONFIG   read this file instead of looking for ripcord.toml
 
 In a GitHub workflow these are read too:
-  GITHUB_SHA                            the commit, when --sha is not given
+  GITHUB_SHA                            the commit, when --sha is not given and the environment
+                                        does not promote what another one has validated
   GITHUB_RUN_ID, GITHUB_RUN_ATTEMPT     the request id, so that a repeated step joins
   GITHUB_ACTIONS                        the story folds into one group; a check's into one for each job
   GITHUB_STEP_SUMMARY                   the file that `check` adds its table to
@@ -60,9 +61,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
+const REASONS: &str = "
+Why it was refused, as `error` of the JSON result says it:
+
+  CONFIRMATION         --confirm with the environment's word, byte for byte: the plan names it
+  NOT_VALIDATED        the commit is not what the environment's source stands behind
+  NOTHING_TO_PROMOTE   the source has validated nothing yet
+  PLAN_CHANGED         what would happen is not what was shown: look again with --dry-run
+  BACKUP               there is no such backup, or it is damaged: ripcord history ENV --backups
+  HELD                 ripcord resume ENV
+  QUARANTINED          deploy a fix, or --override --reason
+  COMMIT_NEEDED        (exit 2) the environment promotes nothing: --sha
+
+The manual of the controller has them all.";
+
 fn exit_codes() -> String {
     let lines = Exit::ALL.iter().map(|exit| format!("{:>5}  {}", exit.code(), exit.meaning()));
-    std::iter::once("Exit codes".to_owned()).chain(lines).collect::<Vec<_>>().join("\n")
+    let (first, last) = ("Exit codes".to_owned(), REASONS.to_owned());
+    std::iter::once(first).chain(lines).chain([last]).collect::<Vec<_>>().join("\n")
 }
 
 fn command_help(name: &str) -> Result<String, Failure> {

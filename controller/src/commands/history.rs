@@ -2,7 +2,7 @@
 
 use clap::Args;
 use jiff::tz::TimeZone;
-use ripcord_proto::v1::{HistoryRequest, HistoryResponse};
+use ripcord_proto::v1::{BackupsRequest, BackupsResponse, HistoryRequest, HistoryResponse};
 
 use crate::{
     client::Agent,
@@ -10,15 +10,21 @@ use crate::{
     exit::Exit,
     failure::Failure,
     out,
-    render::{json, table},
+    render::{json, saved, table},
 };
 
 /// How many are shown when nobody says.
 const LIMIT: u32 = 20;
 
+const AFTER_HELP: &str = "\
+Examples:
+  ripcord history preprod -n 5
+  ripcord history prod --json
+  ripcord history prod --backups           what `ripcord rollback prod --backup ID` can restore";
+
 /// What was deployed, newest first
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ripcord history preprod -n 5\n  ripcord history prod --json")]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     /// Where; default: the configured environment, or the agent's only one
     #[arg(value_name = "ENV")]
@@ -26,12 +32,23 @@ pub(crate) struct Arguments {
     /// How many
     #[arg(short = 'n', long, default_value_t = LIMIT, value_name = "N")]
     limit: u32,
+    /// What was saved before deployments instead, all of it
+    #[arg(long, conflicts_with = "limit")]
+    backups: bool,
 }
 
 /// Runs it.
 pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let agent = context.agent()?;
     let environment = context.environment(arguments.environment.as_deref(), &agent).await?;
+    if arguments.backups {
+        let saved = context.bounded(ask_saved(&agent, environment.clone())).await?;
+        match context.wants_json() {
+            true => out::json(&saved::object(&saved))?,
+            false => out::people(&saved::list(&environment, &saved, &TimeZone::system()))?,
+        }
+        return Ok(Exit::Success);
+    }
     let history = context.bounded(ask(&agent, environment, arguments.limit)).await?;
     if context.wants_json() {
         out::json(&json::history(&history))?;
@@ -39,6 +56,14 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
         out::people(&table::history(&history, &TimeZone::system()))?;
     }
     Ok(Exit::Success)
+}
+
+async fn ask_saved(agent: &Agent, environment: String) -> Result<BackupsResponse, Failure> {
+    let mut client = agent.connect().await?;
+    match client.backups(BackupsRequest { environment }).await {
+        Ok(answer) => Ok(answer.into_inner()),
+        Err(status) => Err(agent.failure(&status).await),
+    }
 }
 
 /// Asks the agent.

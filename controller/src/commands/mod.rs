@@ -11,6 +11,7 @@ pub(crate) mod hold;
 pub(crate) mod logs;
 pub(crate) mod man;
 pub(crate) mod notify;
+pub(crate) mod plan;
 pub(crate) mod rollback;
 pub(crate) mod show;
 pub(crate) mod stats;

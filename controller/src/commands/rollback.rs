@@ -1,21 +1,17 @@
 //! `ripcord rollback`: goes back. Shows what would happen and asks once, unless told not to.
 
-use std::io::{self, BufRead, IsTerminal, Write};
-
 use clap::Args;
 use ripcord_proto::v1::{RollbackRequest, WaitFor, rollback_request::To};
 
-use super::{deploy::request_id, story};
+use super::{deploy::request_id, plan, story};
 use crate::{
-    cli::{Format, Wait},
-    client::Agent,
+    cli::Wait,
     context::Context,
     exit::{Asked, Exit},
     failure::Failure,
-    follow::{Follow, Opening},
-    out,
-    render::{self, sanitize::sanitize},
-    report::{Outcome, Report},
+    follow::Opening,
+    prompt, render,
+    report::Report,
     revision,
 };
 
@@ -23,9 +19,10 @@ const AFTER_HELP: &str = "\
 Examples:
   ripcord rollback preprod                 back to what was validated last; asks first
   ripcord rollback preprod --to 139 --yes  to that deployment's commit, without asking
+  ripcord rollback prod --backup 20261123T061742Z-142
   ripcord rollback prod --dry-run          tell what would happen
 
-Code and containers go back; databases and volumes are not touched.
+Code and containers go back; databases, volumes and data are not touched.
 
 Exit codes: 0 it runs again · 2 --yes is missing where nobody can be asked · 3 did not become
 live · 6 refused · 20 stranded · 130 detached, it goes on.";
@@ -40,6 +37,9 @@ pub(crate) struct Arguments {
     /// An earlier deployment's number, or its commit
     #[arg(long, value_name = "N|SHA")]
     to: Option<String>,
+    /// The files as that backup holds them: see `ripcord history ENV --backups`
+    #[arg(long, value_name = "ID", conflicts_with = "to")]
+    backup: Option<String>,
     /// Why, for the history
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -79,35 +79,69 @@ async fn rollback(
 ) -> Result<(), Failure> {
     report.environment.clone_from(&arguments.environment);
     let must_ask = !arguments.yes && !arguments.dry_run;
-    if must_ask && !can_ask(context) {
+    if must_ask && !prompt::is_possible(context) {
         let text = "a rollback changes what runs, and nobody can be asked here: add --yes";
         return Err(Failure::Usage(text.to_owned()));
     }
-    let to = arguments.to.as_deref().map(target).transpose()?;
+    let to = arguments.target()?;
     let agent = context.agent()?;
     let environment = context.environment(arguments.environment.as_deref(), &agent).await?;
     report.environment = Some(environment.clone());
-    let request = RollbackRequest {
+    let mut request = RollbackRequest {
         request_id: request_id(arguments.request_id.as_deref(), &environment, "-rollback")?,
         environment,
         to,
         reason: arguments.reason.clone().unwrap_or_default(),
         hold: (arguments.hold || arguments.no_hold).then_some(arguments.hold),
-        dry_run: arguments.dry_run,
+        dry_run: false,
         wait: wait.into(),
         expected_plan: Vec::new(),
     };
-    if must_ask && !agreed(&agent, &request, wait).await? {
-        return Err(Failure::Usage("nothing was changed".to_owned()));
+    let dry = Opening::Rollback(RollbackRequest { dry_run: true, ..request.clone() });
+    let planned = plan::ask(context, &agent, dry).await;
+    if arguments.dry_run {
+        *report = planned?;
+        return Ok(());
+    }
+    match planned {
+        Ok(planned) => agree(context, &mut request, &planned, must_ask).await?,
+        // The agent shall know that somebody tried, and say no itself.
+        Err(Failure::Refused { .. }) if arguments.yes => {}
+        Err(failure) => return Err(failure),
     }
     story::follow(context, &agent, Opening::Rollback(request), wait, report).await
 }
 
-fn can_ask(context: &Context) -> bool {
-    !context.global.no_input
-        && context.global.format() == Format::Human
-        && io::stdin().is_terminal()
-        && out::stderr_is_terminal()
+/// Shows the plan, and asks once. Whoever said yes before knows no plan: it may be another one by then.
+async fn agree(
+    context: &Context,
+    request: &mut RollbackRequest,
+    planned: &Report,
+    must_ask: bool,
+) -> Result<(), Failure> {
+    if !context.global.quiet || must_ask {
+        let sha = planned.sha.as_deref().map_or("?", render::short);
+        plan::show(planned, &format!("{} goes back to {sha}:", request.environment));
+    }
+    if !must_ask || planned.deployment.is_some() {
+        return Ok(());
+    }
+    let answer = prompt::ask("Go back? [y/N]").await?;
+    if !answer.is_some_and(|answer| matches!(answer.trim(), "y" | "Y" | "yes")) {
+        return Err(Failure::Usage(plan::LEFT.to_owned()));
+    }
+    request.expected_plan.clone_from(&planned.plan);
+    Ok(())
+}
+
+impl Arguments {
+    fn target(&self) -> Result<Option<To>, Failure> {
+        match (&self.to, &self.backup) {
+            (_, Some(backup)) => Ok(Some(To::Backup(backup.clone()))),
+            (Some(to), None) => target(to).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
 }
 
 /// A number is a deployment, anything else a commit. Seven digits and more may be a short commit
@@ -120,32 +154,6 @@ fn target(text: &str) -> Result<To, Failure> {
         return Ok(To::Deployment(deployment));
     }
     revision::named(text).map(|sha| To::Sha(sha.to_string()))
-}
-
-/// Shows the plan, and asks once.
-async fn agreed(agent: &Agent, request: &RollbackRequest, wait: WaitFor) -> Result<bool, Failure> {
-    let opening = Opening::Rollback(RollbackRequest { dry_run: true, ..request.clone() });
-    let mut quiet = crate::tell::Silent;
-    let planned = Follow::new(agent, opening, wait, None).run(&mut quiet).await?;
-    let report = Report::of_result("rollback", planned);
-    if report.outcome == Outcome::Refused {
-        let reason = report.error.unwrap_or_default();
-        return Err(Failure::Refused { reason, message: report.reason.unwrap_or_default() });
-    }
-    let sha = report.sha.as_deref().map_or("?", render::short);
-    out::say(&format!("{} goes back to {}:", request.environment, sanitize(sha)));
-    report.plan.iter().for_each(|step| out::say(&format!("  {}", sanitize(step))));
-    ask("Go back?")
-}
-
-fn ask(question: &str) -> Result<bool, Failure> {
-    let unreadable =
-        |error: io::Error| Failure::Unexpected(format!("cannot read the answer: {error}"));
-    let mut stderr = io::stderr().lock();
-    write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush()).map_err(unreadable)?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).map_err(unreadable)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use jiff::tz::TimeZone;
 use ripcord_proto::v1::{StatusRequest, StatusResponse};
 
 use crate::{
@@ -90,7 +91,7 @@ async fn ask(
 
 fn shown(context: &Context, status: &StatusResponse) -> Result<String, Failure> {
     match context.global.format() {
-        Format::Human => Ok(table::status(status)),
+        Format::Human => Ok(table::status(status, &TimeZone::system())),
         Format::Json | Format::Ndjson => Ok(json::status(status).to_string()),
     }
 }

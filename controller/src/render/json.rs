@@ -87,10 +87,13 @@ fn environment(one: &v1::EnvironmentStatus) -> Value {
         "url": text(&one.url),
         "subject": text(&one.subject),
         "author": text(&one.author),
+        "promotes": text(&one.promotes),
+        "baking_until": one.baking_until.as_ref().map(rfc3339),
     })
 }
 
-fn placement(placement: &v1::Placement) -> Value {
+/// A placement: the number is 0 for what ran before the first deployment.
+pub(crate) fn placement(placement: &v1::Placement) -> Value {
     json!({ "deployment": placement.deployment, "sha": placement.sha })
 }
 

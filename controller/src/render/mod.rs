@@ -6,6 +6,7 @@ pub(crate) mod logs;
 pub(crate) mod plain;
 pub(crate) mod result;
 pub(crate) mod sanitize;
+pub(crate) mod saved;
 pub(crate) mod sinks;
 pub(crate) mod stats;
 pub(crate) mod table;
@@ -26,9 +27,25 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
-/// The first seven digits of a commit id, as people write them.
+/// The first seven digits of a commit id, as people write them. Nothing but zeros stands for a commit
+/// that nobody knows.
 pub(crate) fn short(sha: &str) -> &str {
+    if sha.len() == 40 && sha.bytes().all(|digit| digit == b'0') {
+        return "unknown";
+    }
     sha.get(..7).unwrap_or(sha)
+}
+
+/// `812 B`, `1.4 kB`, `3.0 GB`.
+#[allow(clippy::cast_precision_loss, reason = "one digit behind the point is shown")]
+pub(crate) fn size(bytes: u64) -> String {
+    let (mut shown, mut units) = (bytes as f64, ["kB", "MB", "GB", "TB"].iter());
+    let mut unit = "B";
+    while shown >= 999.95 {
+        let Some(next) = units.next() else { break };
+        (shown, unit) = (shown / 1000.0, next);
+    }
+    if unit == "B" { format!("{bytes} B") } else { format!("{shown:.1} {unit}") }
 }
 
 /// The word that programs read; `idle` where there is no phase.
@@ -68,6 +85,18 @@ pub(crate) fn phase_name(phase: Phase) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_commit_that_nobody_knows_is_called_unknown() {
+        assert_eq!(short(&"0".repeat(40)), "unknown");
+        assert_eq!(short("acfdb42acfdb42acfdb42acfdb42acfdb42acfdb"), "acfdb42");
+    }
+
+    #[test]
+    fn sizes_have_one_digit_behind_the_point() {
+        let told = [812, 1_400, 999_960, 3_000_000_000, u64::MAX].map(size);
+        assert_eq!(told, ["812 B", "1.4 kB", "1.0 MB", "3.0 GB", "18446744.1 TB"]);
+    }
 
     #[test]
     fn durations_read_like_a_person_says_them() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, tz::TimeZone};
-use ripcord_proto::v1::{Event, Phase, Severity};
+use ripcord_proto::v1::{Activity, Event, Phase, Severity};
 
 use super::{duration, sanitize::sanitize};
 
@@ -49,8 +49,10 @@ pub(crate) fn event_text(event: &Event) -> String {
 }
 
 /// What is said when nothing happened for a while.
-pub(crate) fn heartbeat(phase: Phase, waited: Duration) -> String {
-    format!("… still {}, {}", super::phase_name(phase), duration(waited))
+pub(crate) fn heartbeat(phase: Phase, waited: Duration, activity: Option<&Activity>) -> String {
+    let far = activity.map(|activity| format!(", {}", super::terminal::activity_text(activity)));
+    let far = far.unwrap_or_default();
+    format!("… still {}, {}{far}", super::phase_name(phase), duration(waited))
 }
 
 #[cfg(test)]
@@ -86,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_heartbeat_says_what_takes_so_long() {
-        let line = heartbeat(Phase::Watching, Duration::from_secs(135));
+        let line = heartbeat(Phase::Watching, Duration::from_secs(135), None);
         assert_eq!(line, "… still watching, 2 min 15 s");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{duration, sanitize::sanitize, short};
-use crate::report::{Outcome, Report};
+use crate::report::{Outcome, Placement, Report};
 
 /// What to print for `report`.
 pub(crate) fn result(report: &Report) -> String {
@@ -23,12 +23,41 @@ pub(crate) fn result(report: &Report) -> String {
         detail("CI", url);
     }
     if let Some(live) = report.live.as_ref().filter(|_| !is_good(report.outcome)) {
-        detail("live", &format!("#{} {}", live.deployment, short(&live.sha)));
+        detail("live", &placement(live));
+    }
+    if report.command == "rollback" && is_there(report.outcome) {
+        detail("data", "not undone: databases, volumes and data are as they were left");
+    }
+    if let Some(undo) = &report.undo {
+        detail("undo", undo);
     }
     if let Some(next) = next_step(report) {
         detail("next", &next);
     }
+    lines.extend(by_hand(&report.by_hand));
     lines.join("\n")
+}
+
+fn placement(live: &Placement) -> String {
+    match live.deployment {
+        0 => format!("{}, which ran before the first deployment", short(&live.sha)),
+        number => format!("#{number} {}", short(&live.sha)),
+    }
+}
+
+/// How a person goes back: by ripcord, or without the agent.
+fn by_hand(commands: &[String]) -> Vec<String> {
+    let Some((first, others)) = commands.split_first() else { return Vec::new() };
+    let mut lines = vec![format!("  hand  to go back yourself: {}", sanitize(first))];
+    if !others.is_empty() {
+        lines.push("        or on the agent's machine, without the agent:".to_owned());
+    }
+    lines.extend(others.iter().map(|command| format!("          {}", sanitize(command))));
+    lines
+}
+
+fn is_there(outcome: Outcome) -> bool {
+    is_good(outcome) && outcome != Outcome::Pending
 }
 
 fn headline(report: &Report) -> String {
@@ -116,7 +145,7 @@ fn next_step(report: &Report) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Placement, VerdictReport};
+    use crate::report::VerdictReport;
 
     fn report(outcome: Outcome) -> Report {
         Report {

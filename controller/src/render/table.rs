@@ -26,12 +26,13 @@ pub(crate) fn columns(header: &[&str], rows: Vec<Vec<String>>) -> String {
 }
 
 /// `ripcord status`.
-pub(crate) fn status(status: &StatusResponse) -> String {
+pub(crate) fn status(status: &StatusResponse, zone: &TimeZone) -> String {
     let header = ["ENV", "LIVE", "VALIDATED", "PHASE", "HEALTH", "HOLD", "FILES", "URL"];
     let rows = status.environments.iter().map(environment_row).collect();
     let mut lines = vec![columns(&header, rows)];
     for one in &status.environments {
         lines.extend(remarks(one));
+        lines.extend(baking(one, zone));
     }
     lines.extend(status.sinks.iter().map(sinks::remark));
     let certificates = status.agent.iter().flat_map(|agent| &agent.certificates);
@@ -111,6 +112,13 @@ fn files(one: &EnvironmentStatus) -> String {
     }
 }
 
+/// Until when health decides.
+fn baking(one: &EnvironmentStatus, zone: &TimeZone) -> Option<String> {
+    let until = one.baking_until.as_ref().and_then(instant)?;
+    let (name, until) = (clean(&one.name), plain::date(until, zone));
+    Some(format!("{name}: baking until {until}: failing health rolls it back"))
+}
+
 /// What does not fit into a column, and must not be missed.
 fn remarks(one: &EnvironmentStatus) -> Vec<String> {
     let mut remarks = Vec::new();
@@ -128,6 +136,9 @@ fn remarks(one: &EnvironmentStatus) -> Vec<String> {
     }
     if !one.unavailable.is_empty() {
         remark("unavailable", &one.unavailable);
+    }
+    if !one.promotes.is_empty() {
+        remark("promotes", &one.promotes);
     }
     remarks
 }
@@ -173,7 +184,9 @@ fn what(one: &DeploymentSummary) -> String {
     let text = clean(&text.chars().take(60).collect::<String>());
     match (one.kind(), one.undoes) {
         (DeploymentKind::Unspecified | DeploymentKind::Deploy, _) => text,
+        (DeploymentKind::Rollback, 0) if text.is_empty() => "rollback".to_owned(),
         (DeploymentKind::Rollback, 0) => format!("rollback: {text}"),
+        (DeploymentKind::Rollback, undone) if text.is_empty() => format!("rollback of #{undone}"),
         (DeploymentKind::Rollback, undone) => format!("rollback of #{undone}: {text}"),
     }
 }
@@ -253,7 +266,7 @@ mod tests {
         let agent = Some(AgentInfo { certificates, ..AgentInfo::default() });
         let environments = vec![preprod, prod];
         let response = StatusResponse { environments, sinks: vec![sink], agent };
-        insta::assert_snapshot!(status(&response), @r"
+        insta::assert_snapshot!(status(&response, &TimeZone::UTC), @r"
         ENV      LIVE              VALIDATED     PHASE          HEALTH    HOLD  FILES               URL
         preprod  bbbbbbb #143      aaaaaaa #141  watching #143  ok        -     exact, 3 untracked  https://preprod.example/
         prod     ccccccc (before)  -             idle           DOWN 502  held  -

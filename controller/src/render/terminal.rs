@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ripcord_proto::v1::{Activity, Phase};
 
-use super::{duration, phase_name, sanitize::sanitize};
+use super::{duration, phase_name, sanitize::sanitize, size};
 
 /// What a finished phase leaves behind.
 pub(crate) fn phase_line(phase: Phase, took: Duration, detail: &str, failed: bool) -> String {
@@ -37,11 +37,16 @@ pub(crate) fn moving_line(
     line
 }
 
-fn activity_text(activity: &Activity) -> String {
+/// How far a step has come.
+pub(crate) fn activity_text(activity: &Activity) -> String {
     let unit = sanitize(&activity.unit);
-    match activity.total {
-        0 => format!("{} {unit}", activity.done),
-        total => format!("{}/{total} {unit}", activity.done),
+    let (done, total) = (activity.done, activity.total);
+    match unit.strip_prefix("bytes") {
+        // Such as `bytes saved`.
+        Some(what) if total == 0 => format!("{}{what}", size(done)),
+        Some(what) => format!("{} of {}{what}", size(done), size(total)),
+        None if total == 0 => format!("{done} {unit}"),
+        None => format!("{done}/{total} {unit}"),
     }
 }
 
@@ -58,6 +63,14 @@ mod tests {
             false,
         );
         insta::assert_snapshot!(line, @"  ✔ preparing       812 ms  fetched and pinned: Fix bug (Ann)");
+    }
+
+    #[test]
+    fn a_backup_says_how_much_is_saved() {
+        let (done, total) = (1_200_000_000, 3_400_000_000);
+        let activity = Activity { unit: "bytes".into(), done, total, ..Activity::default() };
+        let line = moving_line(Phase::BackingUp, Duration::from_secs(3), Some(&activity), "");
+        insta::assert_snapshot!(line, @"backing up       3.0 s  1.2 GB of 3.4 GB");
     }
 
     #[test]

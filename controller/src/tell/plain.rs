@@ -22,6 +22,7 @@ pub(super) struct Plain {
     phase: Phase,
     phase_since: Instant,
     last_line: Instant,
+    activity: Option<Activity>,
 }
 
 impl Plain {
@@ -35,6 +36,7 @@ impl Plain {
             phase: Phase::Queued,
             phase_since: now,
             last_line: now,
+            activity: None,
         }
     }
 
@@ -60,6 +62,7 @@ impl Teller for Plain {
         if phase != Phase::Unspecified && phase != self.phase {
             self.phase = phase;
             self.phase_since = Instant::now();
+            self.activity = None;
         }
         let line = plain::event_line(event, self.own, &self.zone);
         if event.output.is_some() && !self.verbose {
@@ -69,7 +72,9 @@ impl Teller for Plain {
         }
     }
 
-    fn activity(&mut self, _activity: &Activity) {}
+    fn activity(&mut self, activity: &Activity) {
+        self.activity = Some(activity.clone());
+    }
 
     fn notice(&mut self, text: &str) {
         let line = self.now(&sanitize(text));
@@ -78,7 +83,8 @@ impl Teller for Plain {
 
     fn beat(&mut self) {
         if self.last_line.elapsed() >= HEARTBEAT {
-            let line = self.now(&plain::heartbeat(self.phase, self.phase_since.elapsed()));
+            let (waited, activity) = (self.phase_since.elapsed(), self.activity.as_ref());
+            let line = self.now(&plain::heartbeat(self.phase, waited, activity));
             self.line(&line);
         }
     }

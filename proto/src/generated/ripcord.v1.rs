@@ -250,6 +250,13 @@ pub struct Result {
     /// empty: there is nothing to undo.
     #[prost(string, tag = "15")]
     pub undo: ::prost::alloc::string::String,
+    /// With `dry_run`: the environment whose validated commits are taken; empty: none.
+    #[prost(string, tag = "16")]
+    pub promotes: ::prost::alloc::string::String,
+    /// When it went wrong after files or application were touched: the commands with which a person
+    /// goes back, the first with the controller, the others on the agent's machine.
+    #[prost(string, repeated, tag = "17")]
+    pub by_hand: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct VerdictRequest {

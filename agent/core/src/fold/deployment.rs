@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    effect::Brought,
     event::Event,
     ids::{DeploymentNumber, Timestamp},
     lifecycle::{Bake, Deployment, Outcome, Phase, Placement},
@@ -26,6 +27,8 @@ impl Deployment {
             previous: *previous,
             planned_on: *planned_on,
             backup: None,
+            backup_folder: None,
+            restored_from: None,
             bake: None,
             phase: Phase::Queued,
             outcome: None,
@@ -75,10 +78,21 @@ impl Deployment {
                 (self.live_at, self.turn) = (Some(at), turns + 1);
                 self.timings_ms.insert("live".to_owned(), at.since(self.admitted_at));
             }
-            Event::BackedUp(report) => self.backup = Some(report.id.clone()),
+            Event::BackedUp(report) => {
+                self.backup = Some(report.id.clone());
+                self.backup_folder = Some(report.path.clone());
+            }
+            Event::TreeReset(report) => {
+                self.restored_from = match &report.brought {
+                    Brought::Restored { backup } => Some(backup.clone()),
+                    Brought::Reset | Brought::Promoted { .. } => None,
+                };
+            }
             Event::BakeBegan { for_ms, verdict_awaited } => {
                 self.bake = Some(Bake { since: at, for_ms: *for_ms });
-                self.watching_since = self.watching_since.filter(|_| *verdict_awaited);
+                // What passed a gate is listened to after its end, as without a bake.
+                let listens = *verdict_awaited || self.was_gated();
+                self.watching_since = self.watching_since.filter(|_| listens);
             }
             Event::Baked => self.bake = None,
             Event::StepFailed { failure } => self.failure = Some(failure.clone()),
@@ -124,7 +138,6 @@ impl Deployment {
             Event::Admitted { .. }
             | Event::Refused { .. }
             | Event::ValidatedImported { .. }
-            | Event::TreeReset(_)
             | Event::Restarted { .. }
             | Event::StillStranded { .. }
             | Event::MonitorBegan { .. }

@@ -116,7 +116,10 @@ impl Environment {
     fn follow(&mut self, deployment: &Deployment, event: &Event, at: Timestamp) {
         let number = deployment.number;
         match event {
-            Event::PhaseEntered { phase: Phase::Queued } => self.queued = Some(number),
+            Event::PhaseEntered { phase: Phase::Queued } => {
+                self.leave_places(number);
+                self.queued = Some(number);
+            }
             Event::PhaseEntered { phase } => {
                 self.leave_places(number);
                 if *phase != Phase::Watching {

@@ -6,6 +6,7 @@ use crate::{
     failure::FailureKind,
     ids::DeploymentNumber,
     lifecycle::{Deployment, Phase},
+    transition::UNHEALTHY,
     verdict::Verdict,
 };
 
@@ -24,6 +25,8 @@ pub(super) enum Cause {
     NoVerdict,
     /// A newer request took its place.
     Replaced(DeploymentNumber),
+    /// It was live, and did not stay healthy.
+    Bake(String),
     /// A step failed.
     Step(FailureKind, String),
     /// Anything else, in the agent's words.
@@ -62,6 +65,9 @@ impl Cause {
         let words = deployment.condemned.clone().or_else(|| deployment.note.clone());
         let run = CiRun::of(deployment);
         let Some(words) = words else { return Self::Unknown };
+        if let Some(detail) = words.strip_prefix(UNHEALTHY) {
+            return Self::Bake(detail.to_owned());
+        }
         match deployment.verdict_value() {
             Verdict::Failure if run.is_known() => Self::Ci(run),
             Verdict::Failure => Self::Bad(words),
@@ -87,6 +93,10 @@ impl Cause {
             Self::NoVerdict => {
                 Phrase("pas de verdict de la CI dans le délai", "no verdict from CI in time")
             }
+            Self::Bake(_) => Phrase(
+                "l'application n'est pas restée en bonne santé",
+                "the application did not stay healthy",
+            ),
             Self::Replaced(_) => Phrase("remplacé par", "superseded by"),
             Self::Step(kind, _) => failed(*kind),
             Self::Other(_) => Phrase("décision de l'agent", "decided by the agent"),
@@ -112,6 +122,10 @@ fn failed(kind: FailureKind) -> Phrase {
         }
         FailureKind::NotValidated => Phrase("commit non validé", "the commit is not validated"),
         FailureKind::Backup => Phrase("sauvegarde en échec", "the backup failed"),
+        FailureKind::Unrestorable => Phrase(
+            "sauvegarde inutilisable ; rien n'a été touché",
+            "the backup cannot be used; nothing was touched",
+        ),
         FailureKind::Promotion => Phrase("promotion en échec", "the promotion failed"),
         FailureKind::Repository => Phrase("dépôt inutilisable", "the repository cannot be used"),
         FailureKind::Tree => Phrase("écriture des fichiers impossible", "writing the files failed"),

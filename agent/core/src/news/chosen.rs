@@ -3,8 +3,8 @@
 use super::{
     Context,
     cause::{Cause, CiRun},
-    ending::{self, is_by_a_person, timing},
-    story::{Awaited, Consequence, Story, Subject},
+    ending::{self, awaits_ci, is_by_a_person, timing},
+    story::{Awaited, Consequence, Story, Subject, Waits},
 };
 use crate::{
     admission::Refusal,
@@ -126,6 +126,7 @@ fn rollback_started(deployment: &Deployment) -> Option<Story> {
         by: deployment.by.clone(),
         reason: deployment.reason.clone(),
         leaves: deployment.previous,
+        from: deployment.restores().cloned(),
     })
 }
 
@@ -161,7 +162,12 @@ fn entered(phase: Phase, deployment: &Deployment, context: &Context<'_>) -> Opti
             overridden_by: deployment.is_overriding().then(|| deployment.by.clone()),
         }),
         Phase::Gating => Some(Story::Gated { of }),
-        Phase::Watching => Some(Story::Live { of, took_ms: timing(deployment, "live") }),
+        Phase::Watching => {
+            let took_ms = timing(deployment, "live");
+            let bake_ms = deployment.bake.map(|bake| bake.for_ms);
+            let waits = Waits { for_ci: awaits_ci(deployment, context), bake_ms };
+            Some(Story::Live { of, took_ms, waits })
+        }
         Phase::Queued
         | Phase::Preparing
         | Phase::BackingUp
@@ -210,7 +216,9 @@ fn ci_said(
             Some(Story::CiFailed { of, run, then: consequence(deployment, context) })
         }
         Verdict::Success if had_ended(deployment, context) => {
-            Some(green_late(deployment, run, context))
+            // A human is needed for its health: that its CI is green helps nobody.
+            let needs_a_human = deployment.outcome == Some(Outcome::Stranded);
+            (!needs_a_human).then(|| green_late(deployment, run, context))
         }
         Verdict::Success
         | Verdict::Pending
@@ -227,6 +235,8 @@ fn green_late(deployment: &Deployment, run: CiRun, context: &Context<'_>) -> Sto
     let point = context.environment.and_then(Environment::rollback_point);
     let is_point = point == Some(deployment.placement());
     match deployment.outcome {
+        // It was replaced before it had been healthy for long enough.
+        Some(Outcome::Superseded) if deployment.ended_unbaked() => Story::CiGreen { of, run },
         Some(Outcome::Live | Outcome::Validated) | None => {
             Story::ValidatedLate { of, run, by: None, is_point }
         }
@@ -247,6 +257,10 @@ fn had_ended(deployment: &Deployment, context: &Context<'_>) -> bool {
 fn consequence(deployment: &Deployment, context: &Context<'_>) -> Consequence {
     let undone = deployment.undone_by.is_some() || deployment.condemned.is_some();
     match deployment.outcome {
+        None if deployment.is_baking() && !undone && deployment.is_overriding() => {
+            Consequence::StaysOverridden
+        }
+        None if deployment.is_baking() && !undone => Consequence::StaysValidated,
         Some(Outcome::Validated) => Consequence::StaysValidated,
         Some(Outcome::Live) if deployment.is_overriding() => Consequence::StaysOverridden,
         Some(Outcome::Live) if !undone => Consequence::StaysValidated,

@@ -3,11 +3,12 @@
 use super::{
     Context,
     cause::{Cause, CiRun},
-    story::{Restored, Story, Subject, WhyStranded},
+    story::{Restored, Saved, Story, Subject, WhyStranded},
 };
 use crate::{
     environment::Environment,
     lifecycle::{Deployment, Kind, Outcome, Phase},
+    policy::VerifyWhen,
 };
 
 /// What is to be told of an ending, if this one speaks.
@@ -28,23 +29,29 @@ pub(super) fn story(
             validated: outcome == Outcome::Validated,
             moved: deployment.live_at.is_some(),
             took_ms: timing(deployment, "total"),
+            from: deployment.restored_from.clone(),
         },
         Outcome::RolledBack => {
-            Story::RolledBack { of, cause, restored: restored(deployment, context) }
+            let restored = restored(deployment, context);
+            Story::RolledBack { of, cause, restored, saved: Saved::before(deployment) }
         }
         Outcome::Stranded => stranded(deployment, cause, context),
         Outcome::Failed | Outcome::Refused | Outcome::Superseded if deployment.is_rollback() => {
             Story::RollbackFailed { of, by: deployment.by.clone(), cause }
         }
         Outcome::Validated => match timing(deployment, Phase::Watching.as_str()) {
-            Some(_) => {
+            Some(_) if awaits_ci(deployment, context) => {
                 let (run, took_ms) = (CiRun::of(deployment), timing(deployment, "total"));
                 Story::Validated { of, run, took_ms }
             }
-            None => Story::Succeeded { of },
+            Some(_) | None => Story::Succeeded { of },
         },
         Outcome::Live => Story::Unvalidated { of, cause, overridden: deployment.is_overriding() },
-        Outcome::Failed => Story::Failed { of, cause, restored: restored(deployment, context) },
+        Outcome::Failed => {
+            let restored = restored(deployment, context);
+            let saved = Saved::before(deployment).filter(|_| restored.is_some());
+            Story::Failed { of, cause, restored, saved }
+        }
         Outcome::Refused => Story::NotAllowed { of, cause },
         Outcome::Superseded => return None,
     })
@@ -69,7 +76,14 @@ fn restored(deployment: &Deployment, context: &Context<'_>) -> Option<Restored> 
     deployment.undone_by?;
     let rollback = context.counterpart;
     let took_ms = rollback.and_then(|rollback| timing(rollback, "total"));
-    Some(Restored { target: rollback.map(|rollback| rollback.sha), took_ms })
+    let from = rollback.and_then(|rollback| rollback.restored_from.clone());
+    Some(Restored { target: rollback.map(|rollback| rollback.sha), took_ms, from })
+}
+
+/// Whether its CI has a word on it after it went live.
+pub(super) fn awaits_ci(deployment: &Deployment, context: &Context<'_>) -> bool {
+    let only_bakes = deployment.is_baking() && deployment.watching_since.is_none();
+    context.verify != VerifyWhen::None && !deployment.was_gated() && !only_bakes
 }
 
 fn stranded(deployment: &Deployment, cause: Cause, context: &Context<'_>) -> Story {
@@ -85,7 +99,8 @@ fn stranded(deployment: &Deployment, cause: Cause, context: &Context<'_>) -> Sto
         None => WhyStranded::NoWayBack,
     };
     let back_to = context.environment.and_then(Environment::rollback_point);
-    Story::Stranded { of: Subject::of(deployment), cause, why, back_to }
+    let saved = Saved::before(deployment);
+    Story::Stranded { of: Subject::of(deployment), cause, why, back_to, saved }
 }
 
 pub(super) fn is_by_a_person(rollback: &Deployment) -> bool {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     admission::Refusal,
-    ids::{CommitSha, DeploymentNumber, Identity},
+    ids::{BackupId, CommitSha, DeploymentNumber, Identity},
     lifecycle::{Deployment, Placement},
     notice::Severity,
 };
@@ -32,11 +32,34 @@ impl Subject {
     }
 }
 
-/// Where a rollback led, and how long it took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where a rollback led, how long it took, and the backup that the files came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Restored {
     pub(super) target: Option<CommitSha>,
     pub(super) took_ms: Option<u64>,
+    pub(super) from: Option<BackupId>,
+}
+
+/// What was saved before this very deployment: never another one's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Saved {
+    pub(super) id: BackupId,
+    pub(super) folder: Option<String>,
+}
+
+impl Saved {
+    pub(super) fn before(deployment: &Deployment) -> Option<Self> {
+        let folder = deployment.backup_folder.clone();
+        deployment.backup.clone().map(|id| Self { id, folder })
+    }
+}
+
+/// For what is waited after going live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Waits {
+    pub(super) for_ci: bool,
+    /// For so many milliseconds its health may undo it.
+    pub(super) bake_ms: Option<u64>,
 }
 
 /// What becomes of a deployment whose CI is red.
@@ -90,6 +113,7 @@ pub(super) enum Story {
     Live {
         of: Subject,
         took_ms: Option<u64>,
+        waits: Waits,
     },
     Validated {
         of: Subject,
@@ -135,11 +159,13 @@ pub(super) enum Story {
         of: Subject,
         cause: Cause,
         restored: Option<Restored>,
+        saved: Option<Saved>,
     },
     Failed {
         of: Subject,
         cause: Cause,
         restored: Option<Restored>,
+        saved: Option<Saved>,
     },
     Refused {
         sha: Option<CommitSha>,
@@ -160,6 +186,7 @@ pub(super) enum Story {
         cause: Cause,
         why: WhyStranded,
         back_to: Option<Placement>,
+        saved: Option<Saved>,
     },
     StillStranded {
         after_ms: u64,
@@ -172,6 +199,7 @@ pub(super) enum Story {
         by: Identity,
         reason: Option<String>,
         leaves: Option<Placement>,
+        from: Option<BackupId>,
     },
     RollbackDone {
         of: Subject,
@@ -179,6 +207,7 @@ pub(super) enum Story {
         validated: bool,
         moved: bool,
         took_ms: Option<u64>,
+        from: Option<BackupId>,
     },
     RollbackFailed {
         of: Subject,

@@ -3,10 +3,11 @@
 use crate::lifecycle::{Deployment, Phase};
 
 /// In the order in which a deployment goes through them.
-const PHASES: [Phase; 8] = [
+const PHASES: [Phase; 9] = [
     Phase::Queued,
     Phase::Preparing,
     Phase::Gating,
+    Phase::BackingUp,
     Phase::Resetting,
     Phase::Restarting,
     Phase::Probing,

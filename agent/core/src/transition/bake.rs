@@ -1,12 +1,15 @@
 //! The time after going live in which the application has to stay healthy.
 
-use super::{Answer, Draft, UnexpectedInput};
+use super::{Answer, Draft, UnexpectedInput, verdicts::red_reason};
 use crate::{
     event::Event,
     ids::DeploymentNumber,
     lifecycle::{Deployment, Phase},
     verdict::Verdict,
 };
+
+/// How the reason begins for which what bakes may not stay.
+pub(crate) const UNHEALTHY: &str = "it did not stay healthy: ";
 
 impl Draft<'_> {
     /// Ends what is live and good already; else what is still missing is waited for.
@@ -30,17 +33,29 @@ impl Draft<'_> {
         let deployment = self.state.open.get(&number).filter(|_| bakes);
         let deployment = deployment.cloned().ok_or(UnexpectedInput { deployment: number })?;
         match result {
-            Ok(()) => {
-                self.push(number, Event::Baked);
-                let verdict_awaited = deployment.watching_since.is_some();
-                if !verdict_awaited || deployment.verdict_value() == Verdict::Success {
-                    self.validate(deployment.placement());
-                }
-            }
+            Ok(()) => self.stayed_healthy(deployment),
             Err(detail) => {
-                self.condemn(&deployment, format!("it did not stay healthy: {detail}"));
+                self.condemn(&deployment, format!("{UNHEALTHY}{detail}"));
             }
         }
         Ok(Answer::Done)
+    }
+
+    /// What its verdict said meanwhile counts from now on; one that is missing still is waited for.
+    fn stayed_healthy(&mut self, baking: Deployment) {
+        self.push(baking.number, Event::Baked);
+        let baked = Deployment { bake: None, ..baking };
+        match baked.verdict_value() {
+            Verdict::Success => self.validate(baked.placement()),
+            Verdict::Failure => {
+                let why = baked.verdict.as_ref().map(red_reason).unwrap_or_default();
+                self.source_says_bad(&baked, why);
+            }
+            Verdict::Pending | Verdict::Cancelled | Verdict::NoRun | Verdict::Unknown => {
+                if baked.watching_since.is_none() {
+                    self.validate(baked.placement());
+                }
+            }
+        }
     }
 }

@@ -13,6 +13,7 @@ mod steps;
 mod time;
 mod verdicts;
 
+pub(crate) use self::bake::UNHEALTHY;
 use crate::{
     admission::Refusal,
     environment::Environment,

@@ -3,9 +3,11 @@
 use super::Draft;
 use crate::{
     event::Event,
+    failure::{Failure, FailureKind},
     ids::{DeploymentNumber, Identity},
-    lifecycle::{Deployment, Kind, Outcome, Phase},
+    lifecycle::{Deployment, Kind, Outcome, Phase, Placement},
     limits,
+    verdict::Verdict,
 };
 
 impl Draft<'_> {
@@ -44,7 +46,7 @@ impl Draft<'_> {
         for undone in self.undone_by(number) {
             if undone.live_at.is_none() {
                 self.end(undone.number, Outcome::Failed, None);
-            } else if automatic {
+            } else if automatic && undone.verdict_value() != Verdict::Success {
                 self.end_listening(undone.number, Outcome::RolledBack, None);
             } else {
                 self.end(undone.number, Outcome::RolledBack, None);
@@ -81,17 +83,39 @@ impl Draft<'_> {
 
     /// Goes on with the next older target, when there is one to try.
     pub(super) fn retarget(&mut self, rollback: &Deployment) -> bool {
-        let Some(older) = self.state.older_target(rollback) else { return false };
-        self.push(rollback.number, Event::Retargeted { sha: older.sha });
+        let older = self.state.older_target(rollback);
+        self.go_on_with(rollback, older)
+    }
+
+    /// Better what is left, made anew, than what is red: nothing else is there.
+    pub(super) fn retarget_to_the_point(&mut self, rollback: &Deployment) -> bool {
+        let point = self.state.rollback_point().filter(|point| point.sha != rollback.sha);
+        self.go_on_with(rollback, point)
+    }
+
+    fn go_on_with(&mut self, rollback: &Deployment, target: Option<Placement>) -> bool {
+        let Some(target) = target else { return false };
+        self.push(rollback.number, Event::Retargeted { sha: target.sha });
         self.enter(rollback.number, Phase::Resetting);
         true
     }
 
-    pub(super) fn rollback_failed(&mut self, rollback: &Deployment, why: &str) {
+    /// What ran when a person asked for the rollback goes on: nothing unfinished is undone, and the
+    /// rollback's own first step has touched nothing.
+    fn leaves_all_as_it_is(&self, rollback: &Deployment) -> bool {
+        let is_first_step = rollback.poisoned.is_empty() && rollback.resumed_at.is_none();
+        is_first_step && self.undone_by(rollback.number).is_empty() && self.state.live.is_some()
+    }
+
+    pub(super) fn rollback_failed(&mut self, rollback: &Deployment, failure: &Failure) {
         let number = rollback.number;
+        if failure.kind == FailureKind::Unrestorable && self.leaves_all_as_it_is(rollback) {
+            return self.end(number, Outcome::Failed, None);
+        }
         if self.retarget(rollback) {
             return;
         }
+        let why = &failure.message;
         for undone in self.undone_by(number) {
             let note = format!("rollback {number} failed: {why}");
             self.end(undone.number, Outcome::Stranded, Some(note));

@@ -6,6 +6,7 @@ use crate::{
     event::Event,
     ids::DeploymentNumber,
     lifecycle::{Deployment, Outcome, Phase},
+    policy::VerifyWhen,
 };
 
 impl Draft<'_> {
@@ -15,6 +16,7 @@ impl Draft<'_> {
                 Move::LeaveGate { number, newer } => {
                     self.push(number, Event::Superseded { by: newer });
                 }
+                Move::LeaveGateForNow(gated) => self.enter(gated, Phase::Queued),
                 Move::Start(queued) => self.start(&queued),
                 Move::Undo(condemned) => {
                     let reason = condemned.condemned.clone().unwrap_or_default();
@@ -26,14 +28,25 @@ impl Draft<'_> {
 
     fn next_move(&self) -> Option<Move> {
         let queued = self.state.queued_deployment();
+        let condemned = self.state.condemned_live();
         match (self.state.active_deployment(), queued) {
-            (Some(active), Some(newer)) if active.phase == Phase::Gating => {
-                Some(Move::LeaveGate { number: active.number, newer: newer.number })
+            (Some(active), newer) if active.phase == Phase::Gating => {
+                let newer = newer.map(|newer| newer.number);
+                let superseded =
+                    newer.map(|newer| Move::LeaveGate { number: active.number, newer });
+                superseded.or(condemned.map(|_| Move::LeaveGateForNow(active.number)))
             }
             (Some(_), _) => None,
-            (None, Some(queued)) => Some(Move::Start(queued.clone())),
-            (None, None) => self.state.condemned_live().cloned().map(Move::Undo),
+            // What may not stay goes at once where whatever comes next has to wait for its CI.
+            (None, Some(next)) if condemned.is_none() || !self.waits_for_ci(next) => {
+                Some(Move::Start(next.clone()))
+            }
+            (None, _) => condemned.cloned().map(Move::Undo),
         }
+    }
+
+    fn waits_for_ci(&self, next: &Deployment) -> bool {
+        self.policy.when == VerifyWhen::Before && !next.is_rollback()
     }
 
     pub(super) fn start(&mut self, queued: &Deployment) {
@@ -68,7 +81,7 @@ impl Draft<'_> {
             Some(refusal) if nothing_touched => {
                 return self.end(number, Outcome::Refused, Some(refusal.to_string()));
             }
-            Some(_) if self.retarget(rollback) => return,
+            Some(_) if self.retarget(rollback) || self.retarget_to_the_point(rollback) => return,
             Some(_) | None => {}
         }
         if let Some(left) = self.state.listening_live().map(|live| live.number) {
@@ -90,6 +103,8 @@ enum Move {
         number: DeploymentNumber,
         newer: DeploymentNumber,
     },
+    /// It comes back when what is undone meanwhile is gone.
+    LeaveGateForNow(DeploymentNumber),
     Start(Deployment),
     Undo(Deployment),
 }

@@ -152,8 +152,11 @@ impl Draft<'_> {
         if let Some(watched) = watched {
             self.push(watched, Event::Superseded { by: number });
         }
-        let validated = |live: &&Deployment| live.outcome == Some(Outcome::Validated);
-        let heard = self.state.listening_live().filter(validated).map(|live| live.number);
+        let good = |live: &&Deployment| {
+            let green = live.verdict_value() == Verdict::Success && live.ended_unbaked();
+            live.outcome == Some(Outcome::Validated) || green
+        };
+        let heard = self.state.listening_live().filter(good).map(|live| live.number);
         if let Some(heard) = heard {
             self.push(heard, Event::ListeningEnded);
         }
@@ -171,7 +174,7 @@ impl Draft<'_> {
     fn step_failed(&mut self, active: &Deployment, failure: &Failure) {
         let number = active.number;
         if active.is_rollback() {
-            self.rollback_failed(active, &failure.message);
+            self.rollback_failed(active, failure);
         } else if active.phase.has_touched() {
             self.order_rollback(active, &failure.message);
         } else {

@@ -24,6 +24,10 @@ impl Draft<'_> {
             let why = red_reason(&report);
             self.push(number, Event::VerdictReceived { report, by: None, reason: None });
             match value {
+                // CI does not make up for health that nobody saw to the end.
+                Verdict::Success if deployment.ended_unbaked() => {
+                    self.lift_quarantine(deployment.placement());
+                }
                 Verdict::Success => self.verdict_is_good(deployment.placement()),
                 Verdict::Failure => self.source_says_bad(&deployment, why),
                 Verdict::Pending | Verdict::Cancelled | Verdict::NoRun | Verdict::Unknown => {}
@@ -46,17 +50,21 @@ impl Draft<'_> {
         }
     }
 
-    pub(super) fn verdict_is_good(&mut self, on: Placement) {
+    fn lift_quarantine(&mut self, on: Placement) {
         if self.state.quarantined.contains_key(&on.sha) {
             self.push(on.deployment, Event::QuarantineLifted { sha: on.sha });
         }
+    }
+
+    pub(super) fn verdict_is_good(&mut self, on: Placement) {
+        self.lift_quarantine(on);
         let open = on.deployment.and_then(|number| self.state.open.get(&number)).cloned();
         match open {
             Some(gated) if gated.phase == Phase::Gating => {
                 self.unless_refused(&gated, |draft| draft.pass_the_gate(gated.number));
             }
             // Its health may still undo it.
-            Some(watched) if watched.phase == Phase::Watching && watched.bake.is_some() => {}
+            Some(baking) if baking.is_baking() => {}
             Some(watched) if watched.phase == Phase::Watching => self.validate(on),
             Some(_) | None => self.remember_validated(on),
         }
@@ -84,13 +92,15 @@ impl Draft<'_> {
     }
 
     /// After validation a later red only alerts.
-    fn source_says_bad(&mut self, deployment: &Deployment, why: String) {
+    pub(super) fn source_says_bad(&mut self, deployment: &Deployment, why: String) {
         let validated = self.state.was_validated(deployment.sha);
         if !validated && !self.state.quarantined.contains_key(&deployment.sha) {
             let (number, sha) = (deployment.number, deployment.sha);
             self.push(number, Event::Quarantined { sha, reason: why.clone() });
         }
         match reason_to_stay(deployment, validated) {
+            // Its health may still undo it, and CI may still change its mind.
+            Some(_) if deployment.is_baking() => {}
             Some(reason) if deployment.phase == Phase::Watching => {
                 self.stay_live(deployment.number, &why, reason);
             }
@@ -139,7 +149,8 @@ pub(super) fn reason_to_stay(deployment: &Deployment, validated: bool) -> Option
     deployment.is_overriding().then_some("its quarantine was overridden")
 }
 
-fn red_reason(report: &VerdictReport) -> String {
+/// Why a red verdict speaks against a commit.
+pub(super) fn red_reason(report: &VerdictReport) -> String {
     if report.jobs.is_empty() {
         return "CI failed".to_owned();
     }

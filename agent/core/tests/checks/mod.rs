@@ -2,6 +2,8 @@
 //! a promise; it looks at every input, and at the state before and after it.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod backups;
+pub mod bakes;
 pub mod endings;
 pub mod requests;
 pub mod rollbacks;
@@ -55,6 +57,24 @@ macro_rules! with_every_promise {
                 a_quarantined_commit_gets_in_only_by_a_good_verdict_or_an_override
                 a_quarantined_commit_is_never_written
                 the_newest_request_waits_and_the_one_before_it_is_superseded
+            }
+            backups {
+                nothing_is_touched_before_the_backup_is_there_where_one_is_asked_for
+                a_failed_backup_ends_the_deployment_with_nothing_touched
+                a_crash_while_saving_saves_again_and_no_other_crash_does
+                a_rollback_saves_nothing
+                a_backup_says_of_what_it_is
+                the_files_of_a_rollback_are_the_backup_that_was_asked_for_or_those_that_were_there
+                a_plan_is_followed_only_while_what_it_was_made_on_is_so
+            }
+            bakes {
+                what_went_live_bakes_where_that_is_asked_for_and_a_rollback_never_does
+                only_what_is_live_bakes
+                what_is_not_baked_is_not_validated
+                failing_health_during_the_bake_condemns_and_never_quarantines
+                a_good_verdict_during_the_bake_ends_nothing
+                a_bad_verdict_during_the_bake_does_not_wait_for_its_end
+                time_alone_decides_nothing_while_it_bakes
             }
             state {
                 the_state_is_the_fold_of_the_journal_also_through_json

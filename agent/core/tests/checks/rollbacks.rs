@@ -1,11 +1,16 @@
 //! Where a rollback leads, what it may claim, and how often it happens.
 
+use ripcord_core::Files;
+
 use super::*;
 
+/// Or to what a person's backup holds, whatever that is.
 pub fn a_rollback_leads_only_to_what_was_once_healthy_here_or_the_baseline(world: &World) -> Kept {
     for turn in &world.turns {
         let Some(wanted) = turn.after().wanted() else { continue };
-        if world.is_deploy(wanted.deployment) {
+        let active = &turn.after().open[&wanted.deployment];
+        let restores = active.restores().is_some() && active.poisoned.is_empty();
+        if !active.is_rollback() || restores {
             continue;
         }
         let healthy =
@@ -56,7 +61,9 @@ pub fn rolling_back_to_what_runs_touches_nothing(world: &World) -> Kept {
             let touched = turn.before.active_deployment();
             let in_the_making = touched.is_some_and(|active| touches(active.phase));
             let known = turn.before.live.is_some() && !in_the_making;
-            if resets && known && !world.is_deploy(number) {
+            let chosen = turn.after().wanted().map(|wanted| wanted.step);
+            let restores = matches!(chosen, Some(Step::Reset { files: Files::Backup(_) }));
+            if resets && known && !restores && !world.is_deploy(number) {
                 let target = turn.after().wanted().map(|wanted| wanted.sha);
                 prop_assert_ne!(target, turn.ran, "{}", number);
             }

@@ -5,8 +5,8 @@ use super::*;
 pub fn one_deployment_at_a_time_touches_an_environment(world: &World) -> Kept {
     for turn in &world.turns {
         let after = turn.after();
-        let works =
-            |phase: Phase| touches(phase) || matches!(phase, Phase::Preparing | Phase::Gating);
+        let prepares = |phase| matches!(phase, Phase::Preparing | Phase::Gating | Phase::BackingUp);
+        let works = |phase: Phase| touches(phase) || prepares(phase);
         for deployment in after.open.values() {
             let is_active = after.active == Some(deployment.number);
             prop_assert_eq!(works(deployment.phase), is_active, "{:?}", deployment);

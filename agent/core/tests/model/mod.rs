@@ -10,9 +10,9 @@ use std::{collections::BTreeMap, fmt};
 
 use proptest::sample::Index;
 use ripcord_core::{
-    CommitSha, Decision, DeployRequest, DeploymentNumber, Entry, Environment, Event, Failure,
-    FailureKind, Identity, Input, Kind, Looked, Outcome, Phase, Placement, Policy, RollbackRequest,
-    Step, StepDone, Timestamp, Verdict, VerdictReport, Watch, notice,
+    BackupId, CommitSha, Decision, DeployRequest, DeploymentNumber, Entry, Environment, Event,
+    Failure, FailureKind, Identity, Input, Kind, Looked, Outcome, Phase, Placement, Policy,
+    RollbackRequest, Step, StepDone, Timestamp, Verdict, VerdictReport, Watch, notice,
 };
 
 use self::{backup::backup_before, moves::Move};
@@ -45,6 +45,8 @@ pub struct World {
     /// What HEAD named before ripcord came.
     pub head: Option<CommitSha>,
     pub runs: Option<CommitSha>,
+    /// What was saved, and of what.
+    pub backups: Vec<(BackupId, Option<Placement>)>,
     /// What every deployment was admitted for.
     admitted: BTreeMap<DeploymentNumber, (Kind, CommitSha)>,
 }
@@ -78,8 +80,8 @@ impl World {
     pub fn new(policy: Policy, head: Option<CommitSha>) -> Self {
         let environment = Environment::default();
         let now = Timestamp(1_000_000);
-        let (turns, admitted) = Default::default();
-        Self { environment, policy, now, turns, head, runs: head, admitted }
+        let (turns, admitted, backups) = Default::default();
+        Self { environment, policy, now, turns, head, runs: head, backups, admitted }
     }
 
     /// Gives `input` to the environment; one that comes too late changes nothing.
@@ -95,6 +97,11 @@ impl World {
         let before = std::mem::replace(&mut self.environment, decision.environment.clone());
         self.turns.push(Turn { before, input, now: self.now, decision, ran: self.runs });
         self.turns.last().map(|turn| &turn.decision)
+    }
+
+    pub fn baked(&mut self, number: u64, healthy: bool) -> Option<&Decision> {
+        let result = if healthy { Ok(()) } else { Err("connection refused".to_owned()) };
+        self.give(Input::Baked { deployment: DeploymentNumber(number), result })
     }
 
     pub fn deploy(&mut self, index: u8) -> Option<&Decision> {
@@ -119,7 +126,11 @@ impl World {
                 older_than_live: older_than_live && live.is_some(),
                 head: self.runs.or(self.head),
             },
-            Step::BackUp { .. } => StepDone::BackedUp(backup_before(wanted.deployment)),
+            Step::BackUp { of } => {
+                let report = backup_before(wanted.deployment);
+                self.backups.push((report.id.clone(), *of));
+                StepDone::BackedUp(report)
+            }
             Step::Reset { .. } => StepDone::Reset(Default::default()),
             Step::Restart => StepDone::Restarted { detail: "restarted".to_owned() },
             Step::Probe => StepDone::Healthy { status: Some(200), attempts: 1 },
@@ -196,7 +207,13 @@ impl World {
                 let _ = if good { self.step_good() } else { self.step_bad(FailureKind::Runtime) };
                 continue;
             }
+            let bake = self.environment.bakes().next();
             let watch = self.environment.watches().next();
+            let last = delivery == Delivery::AllGood && watch.is_some();
+            if let Some((baking, _)) = bake.filter(|_| !last) {
+                self.baked(baking.0, delivery != Delivery::AllBad);
+                continue;
+            }
             match (delivery, watch) {
                 (Delivery::AllGood, Some(watch)) => self.hear(watch, Verdict::Success),
                 (Delivery::AllBad, Some(watch)) => self.hear(watch, Verdict::Failure),

@@ -2,10 +2,10 @@
 
 use proptest::{collection::vec, prelude::*, sample::Index};
 use ripcord_core::{
-    CommitSha, FailureKind, Input, OnDeadline, Placement, Policy, Verdict, VerifyWhen,
+    CommitSha, FailureKind, Input, OnDeadline, Placement, PlannedOn, Policy, Verdict, VerifyWhen,
 };
 
-use super::{World, deploy_of, person, rollback_to, sha};
+use super::{World, backup::restore_of, deploy_of, person, rollback_to, sha};
 
 #[derive(Debug, Clone)]
 pub enum Move {
@@ -14,9 +14,12 @@ pub enum Move {
         redeploy: bool,
         allow_older: bool,
         overriding: bool,
+        /// Somebody saw a plan of it: as things are, or as they were before the first deployment.
+        plan: Option<Plan>,
     },
     Rollback {
         to: Option<Index>,
+        backup: Option<Index>,
         hold: Option<bool>,
     },
     Hold,
@@ -34,6 +37,9 @@ pub enum Move {
         on: Index,
         value: Verdict,
     },
+    Baked {
+        healthy: bool,
+    },
     Looked {
         ok: bool,
     },
@@ -46,20 +52,35 @@ pub enum Move {
     },
 }
 
+#[derive(Debug, Clone, Copy)]
+pub enum Plan {
+    Fresh,
+    Stale,
+}
+
 impl Move {
     pub fn play(&self, world: &mut World) {
         match self {
-            Self::Deploy { of, redeploy, allow_older, overriding } => {
+            Self::Deploy { of, redeploy, allow_older, overriding, plan } => {
                 let (redeploy, allow_older) = (*redeploy, *allow_older);
                 let reason = overriding.then(|| "it was a flake".to_owned());
                 let mut request = deploy_of(sha(*of));
                 request = ripcord_core::DeployRequest { redeploy, allow_older, reason, ..request };
                 request.override_quarantine = *overriding;
+                request.planned_on = plan.map(|plan| match plan {
+                    Plan::Fresh => PlannedOn { live: world.environment.live },
+                    Plan::Stale => PlannedOn { live: None },
+                });
                 world.give(Input::Deploy(request));
             }
-            Self::Rollback { to, hold } => {
+            Self::Rollback { to, backup, hold } => {
                 let to = to.and_then(|which| world.once_live(which));
-                let mut request = rollback_to(to);
+                let saved = backup.filter(|_| !world.backups.is_empty());
+                let request = rollback_to(to);
+                let mut request = match saved.map(|which| which.get(&world.backups)) {
+                    Some(saved) => restore_of(saved),
+                    None => request,
+                };
                 request.hold = *hold;
                 world.give(Input::Rollback(request));
             }
@@ -88,11 +109,18 @@ impl Move {
                     world.verdict(on.get(&watches).deployment.0, *value);
                 }
             }
+            Self::Baked { healthy } => {
+                let baking = world.environment.bakes().next();
+                if let Some((number, _)) = baking {
+                    world.baked(number.0, *healthy);
+                }
+            }
             Self::Looked { ok } => world.looked(*ok),
             Self::Later(millis) => world.later(*millis),
             Self::Crash => world.crash(),
             Self::Stray { from, value } => {
                 world.verdict(*from, *value);
+                world.baked(*from, *value == Verdict::Success);
             }
         }
     }
@@ -117,16 +145,23 @@ fn failure() -> impl Strategy<Value = FailureKind> {
     ]
 }
 
+fn a_plan() -> impl Strategy<Value = Option<Plan>> {
+    prop_oneof![6 => Just(None), 3 => Just(Some(Plan::Fresh)), 1 => Just(Some(Plan::Stale))]
+}
+
 pub fn a_move() -> impl Strategy<Value = Move> {
     let rarely = || prop::bool::weighted(0.2);
     prop_oneof![
-        6 => (0..5u8, rarely(), rarely(), rarely()).prop_map(
-            |(of, redeploy, allow_older, overriding)| {
-                Move::Deploy { of, redeploy, allow_older, overriding }
+        6 => (0..5u8, rarely(), rarely(), rarely(), a_plan()).prop_map(
+            |(of, redeploy, allow_older, overriding, plan)| {
+                Move::Deploy { of, redeploy, allow_older, overriding, plan }
             }
         ),
         2 => (prop::option::of(any::<Index>()), prop::option::weighted(0.2, any::<bool>()))
-            .prop_map(|(to, hold)| Move::Rollback { to, hold }),
+            .prop_map(|(to, hold)| Move::Rollback { to, backup: None, hold }),
+        1 => any::<Index>()
+            .prop_map(|which| Move::Rollback { to: None, backup: Some(which), hold: None }),
+        3 => prop::bool::weighted(0.7).prop_map(|healthy| Move::Baked { healthy }),
         1 => Just(Move::Hold),
         2 => Just(Move::Resume),
         2 => (0..6u8, any::<bool>()).prop_map(|(of, good)| Move::PersonSays { of, good }),
@@ -148,19 +183,25 @@ pub fn a_policy() -> impl Strategy<Value = Policy> {
         1 => Just(VerifyWhen::None),
     ];
     let flags = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.2), any::<bool>());
-    (when, flags).prop_map(|(when, (keep, late_verdicts, hold, monitored))| Policy {
-        when,
-        on_deadline: if keep { OnDeadline::Keep } else { OnDeadline::Rollback },
-        late_verdicts,
-        hold_after_manual_rollback: hold,
-        monitored,
-        ..Policy::default()
+    let bake_ms = prop_oneof![2 => Just(0), 1 => Just(300_000u64), 1 => Just(7_200_000)];
+    let guards = (prop::bool::weighted(0.3), bake_ms);
+    (when, flags, guards).prop_map(|(when, (keep, late_verdicts, hold, monitored), guards)| {
+        Policy {
+            when,
+            on_deadline: if keep { OnDeadline::Keep } else { OnDeadline::Rollback },
+            late_verdicts,
+            hold_after_manual_rollback: hold,
+            monitored,
+            backs_up: guards.0,
+            bake_ms: guards.1,
+            ..Policy::default()
+        }
     })
 }
 
 /// What HEAD names before ripcord comes: nothing, a commit of its own, or one that is deployed later.
 pub fn a_head() -> impl Strategy<Value = Option<CommitSha>> {
-    prop_oneof![1 => Just(None), 3 => Just(Some(sha(5))), 1 => Just(Some(sha(0)))]
+    prop_oneof![1 => Just(None), 3 => Just(Some(sha(5))), 1 => Just(Some(sha(0))), 1 => Just(Some(CommitSha::UNKNOWN))]
 }
 
 /// A world in which anything happened.

@@ -1,6 +1,7 @@
 //! Reads a world's journal the way those who tell people do: entry by entry, with what is known now.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod production;
 pub mod scene;
 
 use std::collections::BTreeMap;

@@ -2,8 +2,8 @@
 //! of it reads as in life.
 
 use ripcord_core::{
-    DeploymentNumber, Failure, FailureKind, Input, Policy, RollbackRequest, Step, StepDone,
-    Verdict, VerdictReport, VerifyWhen, news::News,
+    Brought, DeploymentNumber, Failure, FailureKind, Input, Policy, RollbackRequest, Step,
+    StepDone, Verdict, VerdictReport, VerifyWhen, effect::TreeReport, news::News,
 };
 
 use super::{Site, told};
@@ -31,6 +31,41 @@ impl Scene {
         Self::of(Site::prod(), policy)
     }
 
+    /// Production that saves its files, and has to stay healthy for a while.
+    pub fn guarded_prod() -> Self {
+        let policy = Policy { when: VerifyWhen::None, ..Policy::default() };
+        Self::of(Site::prod(), Policy { backs_up: true, bake_ms: 5 * MINUTE, ..policy })
+    }
+
+    pub fn baking_preprod() -> Self {
+        let policy = Policy { late_verdicts: true, ..Policy::default() };
+        Self::of(Site::preprod(), Policy { bake_ms: 5 * MINUTE, ..policy })
+    }
+
+    pub fn baking_gate() -> Self {
+        let policy = Policy { when: VerifyWhen::Before, ..Policy::default() };
+        Self::of(Site::preprod(), Policy { bake_ms: 5 * MINUTE, ..policy })
+    }
+
+    pub fn bakes(&mut self, healthy: bool) -> &mut Self {
+        self.world.now = self.world.now.plus(5 * MINUTE);
+        let why = "https://backtothefuturekitchen.lafrance.io/ answered 502".to_owned();
+        let baking = self.world.environment.bakes().next().unwrap().0;
+        let result = if healthy { Ok(()) } else { Err(why) };
+        self.world.give(Input::Baked { deployment: baking, result });
+        self
+    }
+
+    /// A rollback finds the files of what it goes back to in a backup.
+    pub fn brings_back(&mut self, of: u64) -> &mut Self {
+        let wanted = self.world.environment.wanted().unwrap();
+        let brought = Brought::Restored { backup: backup_before(DeploymentNumber(of)).id };
+        let report = TreeReport { brought, ..TreeReport::default() };
+        let (deployment, result) = (wanted.deployment, Ok(StepDone::Reset(report)));
+        self.world.give(Input::StepEnded { deployment, result });
+        self
+    }
+
     pub fn deploy(&mut self, of: u8) -> &mut Self {
         self.world.deploy(of);
         self
@@ -39,14 +74,18 @@ impl Scene {
     pub fn step(&mut self, result: Result<(), (FailureKind, &str)>) -> bool {
         let Some(wanted) = self.world.environment.wanted() else { return false };
         self.world.now = self.world.now.plus(6_400);
-        let done = || match wanted.step {
+        let mut done = || match wanted.step {
             Step::Prepare { .. } => StepDone::Prepared {
                 subject: "Fix bug analysis".to_owned(),
                 author: "@user".to_owned(),
                 older_than_live: false,
-                head: Some(sha(0x99)),
+                head: self.world.head,
             },
-            Step::BackUp { .. } => StepDone::BackedUp(backup_before(wanted.deployment)),
+            Step::BackUp { of } => {
+                let report = backup_before(wanted.deployment);
+                self.world.backups.push((report.id.clone(), of));
+                StepDone::BackedUp(report)
+            }
             Step::Reset { .. } => StepDone::Reset(Default::default()),
             Step::Restart => StepDone::Restarted { detail: "restarted".to_owned() },
             Step::Probe => StepDone::Healthy { status: Some(200), attempts: 1 },
@@ -124,4 +163,10 @@ impl Scene {
     pub fn told(&self) -> Vec<News> {
         told(&self.world, &self.site).into_iter().flatten().collect()
     }
+}
+
+/// What is told of a scene that is played.
+pub fn scene(mut scene: Scene, play: impl FnOnce(&mut Scene)) -> Vec<News> {
+    play(&mut scene);
+    scene.told()
 }

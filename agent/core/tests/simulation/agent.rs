@@ -1,7 +1,7 @@
 //! The agent: what the engine does between the core and the world, and how it dies. What it holds
 //! in memory is lost in a crash; the journal is what the model keeps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ripcord_core::{
     Answer, CommitSha, DeploymentNumber, Effect, Input, Pace, Step, Timestamp, Verdict,
@@ -20,6 +20,8 @@ pub const FIRST_LOOK: u64 = 30 * SECOND;
 const LATE_POLL: u64 = 10 * MINUTE;
 /// How often the agent notes that it is alive, while a verdict is awaited.
 pub const BEAT: u64 = 15 * SECOND;
+/// How often what bakes is looked at.
+pub const BAKE_LOOK: u64 = 20 * SECOND;
 /// After GitHub could not be asked, the next look comes so much later at most.
 pub const LONGEST_PAUSE: u64 = 5 * MINUTE;
 
@@ -29,6 +31,8 @@ pub struct Agent {
     started_at: Timestamp,
     running: Option<Effect>,
     watchers: BTreeMap<DeploymentNumber, Watcher>,
+    /// What it looks after while that bakes.
+    baking: BTreeSet<DeploymentNumber>,
     tick_at: Option<Timestamp>,
     /// When the newest answer of GitHub arrives: they are asked for one after the other.
     answered_at: Timestamp,
@@ -50,9 +54,10 @@ impl Town {
         }
         self.tell(|| "an agent starts".to_owned());
         self.ids += 1;
-        let (running, tick_at, watchers) = Default::default();
+        let (running, tick_at, watchers, baking) = Default::default();
         let (id, started_at, answered_at) = (self.ids, self.world.now, self.world.now);
-        self.agent = Some(Agent { id, started_at, running, watchers, tick_at, answered_at });
+        self.agent =
+            Some(Agent { id, started_at, running, watchers, baking, tick_at, answered_at });
         self.facts.agent.set(self.world.now, true);
         let alive_until = self.machine.alive_until;
         self.world.restart(alive_until);
@@ -89,6 +94,7 @@ impl Town {
         self.machine.alive_until = self.world.now;
         self.start_what_is_wanted();
         self.follow_watches();
+        self.follow_bakes();
         self.set_alarm();
     }
 
@@ -110,7 +116,9 @@ impl Town {
         self.tell(|| "the agent is killed".to_owned());
         let Some(agent) = self.agent.take() else { return };
         self.facts.agent.set(self.world.now, false);
-        if self.world.environment.watches().any(|watch| watch.pace == Pace::Prompt) {
+        let environment = &self.world.environment;
+        let awaited = environment.watches().any(|watch| watch.pace == Pace::Prompt);
+        if awaited || environment.bakes().next().is_some() {
             let since = i64::try_from(self.dice.between(0, BEAT)).unwrap();
             let beat = Timestamp(self.world.now.0 - since).max(agent.started_at);
             self.machine.alive_until = self.machine.alive_until.max(beat);
@@ -168,6 +176,36 @@ impl Town {
             });
         }
         looks.into_iter().for_each(|(first, look)| self.soon(first, look));
+    }
+
+    fn follow_bakes(&mut self) {
+        let Some(agent) = &mut self.agent else { return };
+        let wanted: BTreeSet<_> = self.world.environment.bakes().map(|(of, _)| of).collect();
+        let new: Vec<_> = wanted.difference(&agent.baking).copied().collect();
+        agent.baking = wanted;
+        let agent = agent.id;
+        for of in new {
+            self.soon(BAKE_LOOK, Happening::BakeLook { agent, of, failed: 0 });
+        }
+    }
+
+    /// Looks whether what bakes is healthy; three bad looks in a row are believed.
+    pub fn bake_look(&mut self, id: u64, of: DeploymentNumber, failed: u32) {
+        let is_alive = self.agent.as_ref().is_some_and(|agent| agent.id == id);
+        let mut bakes = self.world.environment.bakes();
+        let Some((_, bake)) = bakes.find(|(baking, _)| *baking == of).filter(|_| is_alive) else {
+            return;
+        };
+        drop(bakes);
+        let failed = if self.serves() { 0 } else { failed + 1 };
+        if failed == 3 {
+            self.facts.sickened.insert(of, self.world.now);
+            self.give(Input::Baked { deployment: of, result: Err("it broke".to_owned()) });
+        } else if failed == 0 && bake.until() <= self.world.now {
+            self.give(Input::Baked { deployment: of, result: Ok(()) });
+        } else {
+            self.soon(BAKE_LOOK, Happening::BakeLook { agent: id, of, failed });
+        }
     }
 
     fn set_alarm(&mut self) {

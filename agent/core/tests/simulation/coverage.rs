@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use ripcord_core::{Event, Input, Kind, Refusal, Verdict};
+use ripcord_core::{Deployment, Environment, Event, Input, Kind, Refusal, Step, Verdict};
 
 use crate::town::Town;
 
@@ -10,8 +10,14 @@ use crate::town::Town;
 const EXPECTED: &[&str] = &[
     "answered Unknown",
     "automatic rollback",
+    "baked",
+    "bake failed",
+    "backed up",
+    "backup failed",
     "flapping hold",
     "killed in a step",
+    "killed while it baked",
+    "killed while it saved",
     "late validation",
     "outcome failed",
     "outcome live",
@@ -22,8 +28,11 @@ const EXPECTED: &[&str] = &[
     "outcome validated",
     "override",
     "quarantine lifted",
+    "refused PlanChanged",
     "refused Quarantined",
+    "replaced while it baked",
     "retargeted",
+    "rollback to a backup",
     "rolled back after it was kept live",
     "stray message",
     "time ran out",
@@ -39,12 +48,16 @@ impl Coverage {
         coverage.count("stray message", town.strays);
         for turn in &town.world.turns {
             coverage.count("turns", 1);
-            coverage.input(&turn.input, turn.before.wanted().is_some());
+            coverage.input(&turn.input, &turn.before);
             for entry in &turn.decision.entries {
                 coverage.event(&entry.event);
                 let before = entry.deployment.and_then(|number| turn.before.open.get(&number));
                 let ended = before.is_some_and(|before| before.outcome.is_some());
+                let baking = before.is_some_and(Deployment::is_baking);
                 match entry.event {
+                    Event::Superseded { .. } if baking => {
+                        coverage.count("replaced while it baked", 1);
+                    }
                     Event::Validated if ended => coverage.count("late validation", 1),
                     Event::Condemned { .. } if ended => {
                         coverage.count("rolled back after it was kept live", 1);
@@ -59,9 +72,18 @@ impl Coverage {
         coverage
     }
 
-    fn input(&mut self, input: &Input, in_step: bool) {
+    fn input(&mut self, input: &Input, before: &Environment) {
+        let saves = matches!(before.wanted().map(|it| it.step), Some(Step::BackUp { .. }));
         match input {
-            Input::AgentStarted { .. } if in_step => self.count("killed in a step", 1),
+            Input::AgentStarted { .. } => {
+                self.count("killed in a step", u64::from(before.wanted().is_some()));
+                self.count("killed while it saved", u64::from(saves));
+                let bakes = before.bakes().next().is_some();
+                self.count("killed while it baked", u64::from(bakes));
+            }
+            Input::Baked { result: Ok(()), .. } => self.count("baked", 1),
+            Input::Baked { result: Err(_), .. } => self.count("bake failed", 1),
+            Input::StepEnded { result: Err(_), .. } if saves => self.count("backup failed", 1),
             Input::Verdict { report, .. } if report.value == Verdict::Unknown => {
                 self.count("answered Unknown", 1);
             }
@@ -73,6 +95,13 @@ impl Coverage {
         match event {
             Event::Ended { outcome, .. } => self.count(&format!("outcome {}", outcome.as_str()), 1),
             Event::Superseded { .. } => self.count("outcome superseded", 1),
+            Event::BackedUp(_) => self.count("backed up", 1),
+            Event::Admitted { kind: Kind::Rollback { backup: Some(_), .. }, .. } => {
+                self.count("rollback to a backup", 1);
+            }
+            Event::Refused { refusal: Refusal::PlanChanged { .. }, .. } => {
+                self.count("refused PlanChanged", 1);
+            }
             Event::Retargeted { .. } => self.count("retargeted", 1),
             Event::QuarantineLifted { .. } => self.count("quarantine lifted", 1),
             Event::Held { reason, .. } if reason.starts_with("flap") => {

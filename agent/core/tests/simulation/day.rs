@@ -69,6 +69,8 @@ fn policy(dice: &mut Dice) -> Policy {
         on_deadline: dice.pick(&[OnDeadline::Rollback, OnDeadline::Keep]),
         late_verdicts: dice.chance(850),
         hold_after_manual_rollback: dice.chance(100),
+        backs_up: dice.chance(400),
+        bake_ms: dice.pick(&[0, 0, 0, 0, 2, 10, 40]) * MINUTE,
         ..Policy::default()
     }
 }

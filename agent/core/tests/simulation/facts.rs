@@ -64,17 +64,19 @@ pub struct Facts {
     pub words: Vec<(Timestamp, CommitSha, bool)>,
     /// Steps that failed.
     pub failed: BTreeMap<DeploymentNumber, Timestamp>,
+    /// What did not stay healthy while it baked.
+    pub sickened: BTreeMap<DeploymentNumber, Timestamp>,
 }
 
 impl Facts {
     /// Milliseconds from `from` to `to` in which an agent ran and GitHub could be asked.
     pub fn askable_ms(&self, from: Timestamp, to: Timestamp) -> u64 {
-        let changes = self.agent.0.iter().chain(&self.github.0).map(|(at, _)| *at);
-        let mut seams: Vec<_> = changes.filter(|at| *at > from && *at < to).collect();
-        seams.extend([from, to]);
-        seams.sort_unstable();
-        let both = |at| self.agent.was_up(at) && self.github.was_up(at);
-        seams.windows(2).filter(|pair| both(pair[0])).map(|pair| pair[1].since(pair[0])).sum()
+        up_ms(&[&self.agent, &self.github], from, to)
+    }
+
+    /// Milliseconds from `from` to `to` in which an agent ran.
+    pub fn tended_ms(&self, from: Timestamp, to: Timestamp) -> u64 {
+        up_ms(&[&self.agent], from, to)
     }
 
     /// How often GitHub or the agent went away or came back.
@@ -89,4 +91,14 @@ impl Facts {
     pub fn found(&self, of: DeploymentNumber, what: Verdict, until: Timestamp) -> Option<&Look> {
         self.looks.iter().find(|look| (look.of, look.found) == (of, what) && look.at <= until)
     }
+}
+
+/// Milliseconds from `from` to `to` in which all of them were there.
+fn up_ms(all: &[&Line], from: Timestamp, to: Timestamp) -> u64 {
+    let changes = all.iter().flat_map(|line| &line.0).map(|(at, _)| *at);
+    let mut seams: Vec<_> = changes.filter(|at| *at > from && *at < to).collect();
+    seams.extend([from, to]);
+    seams.sort_unstable();
+    let up = |at| all.iter().all(|line| line.was_up(at));
+    seams.windows(2).filter(|pair| up(pair[0])).map(|pair| pair[1].since(pair[0])).sum()
 }

@@ -44,7 +44,11 @@ impl Town {
         match &effect.step {
             Step::Prepare { live } => self.prepare(effect.sha, *live, by_itself),
             Step::BackUp { .. } if by_itself => broke(FailureKind::Backup),
-            Step::BackUp { .. } => Ok(StepDone::BackedUp(backup_before(effect.deployment))),
+            Step::BackUp { of } => {
+                let report = backup_before(effect.deployment);
+                self.world.backups.push((report.id.clone(), *of));
+                Ok(StepDone::BackedUp(report))
+            }
             Step::Reset { .. } if by_itself => broke(FailureKind::Tree),
             Step::Reset { .. } => {
                 self.machine.tree = Some(effect.sha);
@@ -54,6 +58,12 @@ impl Town {
             Step::Restart => Ok(StepDone::Restarted { detail: "restarted".to_owned() }),
             Step::Probe => self.probe(effect.sha, by_itself),
         }
+    }
+
+    /// Whether somebody who looks finds what runs healthy.
+    pub fn serves(&self) -> bool {
+        let runs = self.world.runs.filter(|runs| !self.machine.sick.contains(runs));
+        runs.is_some() && !self.machine.docker_down
     }
 
     fn prepare(

@@ -30,7 +30,7 @@ use coverage::Coverage;
 use town::Town;
 
 /// So many days are lived through when nobody asks for more.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 600;
 
 macro_rules! named_promises {
     ($($part:ident { $($promise:ident)* })*) => {
@@ -51,6 +51,7 @@ const TRUTHS: &[(&str, Check)] = named_truths!(
     a_verdict_has_its_whole_time_and_not_much_more
     nobody_gives_up_after_a_start_before_having_looked
     an_automatic_rollback_has_a_reason_in_the_world
+    what_is_baked_was_tended_for_its_whole_time
     an_older_commit_replaces_a_newer_one_only_where_that_was_asked_for
     whoever_listens_has_heard_the_last_word
     nothing_red_is_live_at_night_unless_people_know

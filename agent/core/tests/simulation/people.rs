@@ -1,12 +1,12 @@
 //! Operators: they roll back, hold and resume, deploy older or refused commits, and say what they
 //! think of a commit, at any moment.
 
-use ripcord_core::{DeployRequest, Input, Placement};
+use ripcord_core::{DeployRequest, Input, Placement, PlannedOn};
 
 use crate::{
     day::{MINUTE, SECOND},
     machine::FOREIGN,
-    model::{deploy_of, person, rollback_to, sha},
+    model::{backup::restore_of, deploy_of, person, rollback_to, sha},
     town::{Happening, Town},
 };
 
@@ -18,7 +18,8 @@ impl Town {
         if self.dice.chance(self.day.people) {
             let input = self.wish();
             self.tell(|| "somebody comes".to_owned());
-            self.soon(0, Happening::Asked { input, tries: 0 });
+            let thinks = self.dice.pick(&[0, 0, 30 * SECOND, 5 * MINUTE]);
+            self.soon(thinks, Happening::Asked { input, tries: 0 });
         }
         let next = self.dice.between(SECOND, 10 * MINUTE);
         self.soon(next, Happening::Person);
@@ -35,6 +36,11 @@ impl Town {
     }
 
     fn rollback(&mut self) -> Input {
+        if !self.world.backups.is_empty() && self.dice.chance(300) {
+            let which = self.dice.between(0, self.world.backups.len() as u64 - 1);
+            let saved = &self.world.backups[usize::try_from(which).unwrap()];
+            return Input::Rollback(restore_of(saved));
+        }
         let known: Vec<_> = self.world.turns.iter().filter_map(|turn| turn.after().live).collect();
         let chosen = !known.is_empty() && self.dice.chance(300);
         let mut request = rollback_to(chosen.then(|| self.dice.pick(&known)));
@@ -51,11 +57,12 @@ impl Town {
 
     fn deployment(&mut self) -> Input {
         let overriding = self.dice.chance(300);
+        let seen = self.dice.chance(500);
         Input::Deploy(DeployRequest {
             redeploy: self.dice.chance(300),
             allow_older: self.dice.chance(300),
             override_quarantine: overriding,
-            planned_on: None,
+            planned_on: seen.then_some(PlannedOn { live: self.world.environment.live }),
             reason: self.dice.chance(800).then(|| "it was a flake".to_owned()),
             ..deploy_of(self.some_commit())
         })

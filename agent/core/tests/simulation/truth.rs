@@ -6,7 +6,7 @@ use ripcord_core::{
 };
 
 use crate::{
-    agent::{BEAT, FIRST_LOOK, LONGEST_PAUSE},
+    agent::{BAKE_LOOK, BEAT, FIRST_LOOK, LONGEST_PAUSE},
     checks::Kept,
     day::{LATENCY, SECOND},
     model::Turn,
@@ -101,7 +101,11 @@ pub fn a_verdict_has_its_whole_time_and_not_much_more(town: &Town) -> Kept {
             let disturbed = town.facts.disturbances(began, turn.now);
             let least = deadline.saturating_sub(disturbed * town.unnoticed());
             let pauses = LONGEST_PAUSE + limits::LOOK_AFTER_START_MS + BEAT + town.unnoticed();
-            let most = deadline + SECOND + disturbed * pauses;
+            // While it bakes, nobody gives up.
+            let bake = town.day.policy.bake_ms;
+            let baked =
+                if bake > 0 { bake + 3 * BAKE_LOOK + disturbed * (BEAT + BAKE_LOOK) } else { 0 };
+            let most = deadline.max(baked) + SECOND + disturbed * pauses;
             prop_assert!(had >= least, "{number} had {had} ms of {deadline} at {}", turn.now.0);
             prop_assert!(had <= most, "{number} had {had} ms of {deadline} at {}", turn.now.0);
         }
@@ -149,6 +153,7 @@ pub fn an_automatic_rollback_has_a_reason_in_the_world(town: &Town) -> Kept {
         let real = match &turn.input {
             Input::StepEnded { .. } => town.facts.failed.get(&undone) == Some(&turn.now),
             Input::Verdict { .. } => red(),
+            Input::Baked { .. } => town.facts.sickened.get(&undone) == Some(&turn.now),
             Input::OperatorVerdict { .. } => town.facts.said(sha, false, turn.now),
             Input::Tick => {
                 let cancelled = town.facts.found(undone, Verdict::Cancelled, before_grace);
@@ -157,6 +162,21 @@ pub fn an_automatic_rollback_has_a_reason_in_the_world(town: &Town) -> Kept {
             _ => false,
         };
         prop_assert!(real, "{undone} was undone at {} by {:?}", at.0, turn.input);
+    }
+    Ok(())
+}
+
+/// Only time in which an agent ran counts.
+pub fn what_is_baked_was_tended_for_its_whole_time(town: &Town) -> Kept {
+    for turn in &town.world.turns {
+        let Input::Baked { deployment, result: Ok(()) } = turn.input else { continue };
+        let began = town.world.turns.iter().find(|turn| {
+            let begins = |event: &Event| matches!(event, Event::BakeBegan { .. });
+            turn.events().any(|(of, event)| of == deployment && begins(event))
+        });
+        let began = began.expect("it was put in").now;
+        let had = town.facts.tended_ms(began, turn.now);
+        prop_assert!(had >= town.day.policy.bake_ms, "{deployment} had {had} ms");
     }
     Ok(())
 }

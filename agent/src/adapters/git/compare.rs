@@ -67,9 +67,17 @@ pub(super) fn staged(
     diff.or_fail(FailureKind::Repository, || "compare the index".to_owned())
 }
 
-/// Work tree and index against `tree`.
-pub(super) fn everything(repo: &Repository, tree: &Tree<'_>) -> Result<Comparison, Failure> {
-    let diff = repo.diff_tree_to_workdir_with_index(Some(tree), Some(&mut with_untracked()));
+/// Work tree and index against `tree`, in the folder `within`; an empty path is all of it.
+pub(super) fn everything(
+    repo: &Repository,
+    tree: &Tree<'_>,
+    within: &Path,
+) -> Result<Comparison, Failure> {
+    let mut options = with_untracked();
+    if within != Path::new("") {
+        options.disable_pathspec_match(true).pathspec(within);
+    }
+    let diff = repo.diff_tree_to_workdir_with_index(Some(tree), Some(&mut options));
     diff.map(|diff| Comparison::of(&diff)).or_fail(FailureKind::Repository, what)
 }
 

@@ -3,13 +3,13 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
 
 use git2::Repository;
-use ripcord_core::{Failure, FailureKind};
+use ripcord_core::{EnvironmentName, Failure, FailureKind};
 
 use super::{
     errors::{OrFail, repository},
@@ -40,14 +40,17 @@ pub(super) fn clear(
 pub(super) fn clear_refs(site: &Site, unfinished: Option<&Claim>) -> Result<(), Failure> {
     let ours = unfinished.is_some_and(Claim::is_of_a_dead_process);
     let settings = &site.settings;
-    let refs = site.common_dir.join("refs");
-    let pins = fs::read_dir(refs.join("ripcord").join(settings.environment.as_str()));
-    let pins = pins.into_iter().flatten().flatten().map(|entry| entry.path());
-    for lock in pins.filter(|path| path.extension().is_some_and(|end| end == "lock")) {
-        clear_one(site, &lock, true)?;
-    }
-    let branch = format!("remotes/{}/{}.lock", settings.remote, settings.branch);
-    if ours { clear_one(site, &refs.join(branch), true) } else { Ok(()) }
+    clear_pins(site, &settings.environment)?;
+    let branch = format!("refs/remotes/{}/{}.lock", settings.remote, settings.branch);
+    if ours { clear_one(site, &site.common_dir.join(branch), true) } else { Ok(()) }
+}
+
+/// Removes the locks that a dead process of ours left of the environment's pins.
+pub(super) fn clear_pins(site: &Site, environment: &EnvironmentName) -> Result<(), Failure> {
+    let pins = fs::read_dir(site.common_dir.join("refs/ripcord").join(environment.as_str()));
+    let mut pins = pins.into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_lock = |path: &PathBuf| path.extension().is_some_and(|end| end == "lock");
+    pins.by_ref().filter(is_lock).try_for_each(|lock| clear_one(site, &lock, true))
 }
 
 fn clear_one(site: &Site, lock: &Path, ours: bool) -> Result<(), Failure> {

@@ -15,6 +15,7 @@ mod export;
 mod fetch;
 pub mod http_client;
 mod interrupted;
+mod lend;
 mod lock;
 mod marker;
 mod pins;
@@ -109,6 +110,62 @@ impl GitRepository {
         &self.site.root
     }
 
+    /// The folder that the settings name, as it is in `tree`: the work tree, or a check-out beside it.
+    #[must_use]
+    pub fn folder_in(&self, tree: &Path) -> PathBuf {
+        if self.site.folder == Path::new("") {
+            return tree.to_owned();
+        }
+        tree.join(&self.site.folder)
+    }
+
+    /// Whether a commit's file, or a folder with some, stands at `path` when HEAD is checked out: a
+    /// reset of this repository writes there.
+    ///
+    /// # Errors
+    /// When the repository cannot be read.
+    pub fn writes_at(&self, path: &Path) -> Result<bool, Failure> {
+        site::writes_at(&self.site, path)
+    }
+
+    /// Whether that folder of the work tree is exactly what was deployed as `sha`, and how many files
+    /// lie there that are neither tracked nor ignored. A tree whose reset is under way, or was cut
+    /// short, is at no commit.
+    ///
+    /// # Errors
+    /// When the repository cannot be read.
+    pub async fn stands_at(&self, sha: CommitSha) -> Result<TreeState, Failure> {
+        self.blocking(move |site| reset::stands_at(site, sha)).await
+    }
+
+    /// Keeps `sha` for another environment, which takes its files from here, under
+    /// `refs/ripcord/<environment>/`. The commit has to be here already: nobody is asked for it.
+    ///
+    /// # Errors
+    /// When it is not, or is neither on the branch nor kept for anybody.
+    pub async fn lend(
+        &self,
+        environment: &EnvironmentName,
+        sha: CommitSha,
+        live: Option<CommitSha>,
+    ) -> Result<PreparedCommit, Failure> {
+        let environment = environment.clone();
+        self.blocking(move |site| lend::lend(site, &environment, sha, live)).await
+    }
+
+    /// Lets go of what is kept for that other environment and is not among `keep`.
+    ///
+    /// # Errors
+    /// When the repository cannot be written.
+    pub async fn take_back_except(
+        &self,
+        environment: &EnvironmentName,
+        keep: &[CommitSha],
+    ) -> Result<(), Failure> {
+        let (environment, keep) = (environment.clone(), keep.to_vec());
+        self.blocking(move |site| pins::unpin_except(site, &environment, &keep)).await
+    }
+
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Site) -> Result<T, Failure> + Send + 'static,
@@ -153,8 +210,7 @@ impl SourceRepository for GitRepository {
     }
 
     async fn unpin_except(&self, keep: &[CommitSha]) -> Result<(), Failure> {
-        let keep = keep.to_vec();
-        self.blocking(move |site| pins::unpin_except(site, &keep)).await
+        self.take_back_except(&self.site.settings.environment, keep).await
     }
 
     async fn between(&self, from: CommitSha, to: CommitSha) -> Result<Between, Failure> {

@@ -12,27 +12,41 @@ fn folder(environment: &EnvironmentName) -> String {
     format!("refs/ripcord/{environment}")
 }
 
+/// The ref that keeps `sha` for the environment.
+fn name_of(environment: &EnvironmentName, sha: CommitSha) -> String {
+    format!("{}/{sha}", folder(environment))
+}
+
+/// Whether the environment keeps `sha`.
+pub(super) fn is_pinned(repo: &Repository, environment: &EnvironmentName, sha: CommitSha) -> bool {
+    let target = repo.refname_to_id(&name_of(environment, sha));
+    target.is_ok_and(|target| target.as_bytes() == sha.as_bytes())
+}
+
 /// Keeps `sha` for the environment. Answers the name of the ref if it is a new one.
 pub(super) fn pin(
-    site: &Site,
     repo: &Repository,
+    environment: &EnvironmentName,
     sha: CommitSha,
 ) -> Result<Option<String>, Failure> {
-    let name = format!("{}/{sha}", folder(&site.settings.environment));
-    let target = oid(sha)?;
-    if repo.refname_to_id(&name).is_ok_and(|present| present == target) {
+    if is_pinned(repo, environment, sha) {
         return Ok(None);
     }
-    let pinned = repo.reference(&name, target, true, "ripcord: pin");
+    let name = name_of(environment, sha);
+    let pinned = repo.reference(&name, oid(sha)?, true, "ripcord: pin");
     pinned.or_fail(FailureKind::Repository, || format!("pin {sha} as {name}"))?;
     Ok(Some(name))
 }
 
-/// Lets go of what is not among `keep`.
-pub(super) fn unpin_except(site: &Site, keep: &[CommitSha]) -> Result<(), Failure> {
+/// Lets go of what the environment keeps and is not among `keep`.
+pub(super) fn unpin_except(
+    site: &Site,
+    environment: &EnvironmentName,
+    keep: &[CommitSha],
+) -> Result<(), Failure> {
     let repo = site.repository()?;
     let keep = keep.iter().map(|sha| oid(*sha)).collect::<Result<Vec<Oid>, _>>()?;
-    let glob = format!("{}/*", folder(&site.settings.environment));
+    let glob = format!("{}/*", folder(environment));
     let what = || format!("let go of the pins under {glob}");
     let pins = repo.references_glob(&glob).or_fail(FailureKind::Repository, what)?;
     for pin in pins {

@@ -38,17 +38,27 @@ pub(super) fn prepare(
     let head = site::head(&repo)?;
     let mut refs = BTreeSet::from_iter((known != Some(tip)).then(|| site.tracking_ref()));
     for pinned in [Some(sha), head].into_iter().flatten() {
-        refs.extend(pins::pin(site, &repo, pinned)?);
+        refs.extend(pins::pin(&repo, &site.settings.environment, pinned)?);
     }
     before.sync_since(&refs).or_fail(FailureKind::Repository, kept)?;
-    let older_than_live = live.is_some_and(|live| is_ancestor(&repo, sha, live));
+    let described = described(&repo, &commit, sha, live);
     fetching.finish();
-    Ok(PreparedCommit {
-        subject: subject(&commit),
+    Ok(PreparedCommit { head, ..described })
+}
+
+/// What people read of the commit, and whether `live` was made on top of it.
+pub(super) fn described(
+    repo: &Repository,
+    commit: &Commit<'_>,
+    sha: CommitSha,
+    live: Option<CommitSha>,
+) -> PreparedCommit {
+    PreparedCommit {
+        subject: text(commit.summary_bytes().unwrap_or_default()),
         author: text(commit.author().name_bytes()),
-        older_than_live,
-        head,
-    })
+        older_than_live: live.is_some_and(|live| is_ancestor(repo, sha, live)),
+        head: None,
+    }
 }
 
 /// The commit, if the branch as it is on the remote contains it.
@@ -86,7 +96,7 @@ fn is_ancestor(repo: &Repository, older: CommitSha, newer: CommitSha) -> bool {
 }
 
 /// Whether `newer` is `older` or was made on top of it.
-fn descends(repo: &Repository, newer: Oid, older: Oid) -> Result<bool, git2::Error> {
+pub(super) fn descends(repo: &Repository, newer: Oid, older: Oid) -> Result<bool, git2::Error> {
     if newer == older || !repo.is_shallow() {
         return Ok(newer == older || repo.graph_descendant_of(newer, older)?);
     }
@@ -101,10 +111,6 @@ fn descends(repo: &Repository, newer: Oid, older: Oid) -> Result<bool, git2::Err
         }
     }
     Ok(false)
-}
-
-fn subject(commit: &Commit<'_>) -> String {
-    text(commit.summary_bytes().unwrap_or_default())
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -176,16 +176,22 @@ fn verify(
     plan: &Plan,
 ) -> Result<Comparison, Failure> {
     if !plan.is_plain() {
-        return compare_all(site, repo, commit);
+        return compare_all(site, repo, commit, Path::new(""));
     }
     let (index, tree) = (compare::index(repo)?, site::tree_of(commit)?);
     let differing = compare::unwritten(&site.root, &index, &tree, &plan.changes);
     Ok(Comparison { differing, untracked: plan.untracked })
 }
 
-fn compare_all(site: &Site, repo: &Repository, commit: &Commit<'_>) -> Result<Comparison, Failure> {
+/// All files in the folder `within` of the tree against those of the commit.
+fn compare_all(
+    site: &Site,
+    repo: &Repository,
+    commit: &Commit<'_>,
+    within: &Path,
+) -> Result<Comparison, Failure> {
     let tree = site::tree_of(commit)?;
-    let Comparison { differing, untracked } = compare::everything(repo, &tree)?;
+    let Comparison { differing, untracked } = compare::everything(repo, &tree, within)?;
     let differing = export::unlike_checkout(site, repo, &tree, differing)?;
     Ok(Comparison { differing, untracked })
 }
@@ -195,6 +201,17 @@ fn compare_all(site: &Site, repo: &Repository, commit: &Commit<'_>) -> Result<Co
 pub(super) fn inspect(site: &Site, sha: CommitSha) -> Result<TreeState, Failure> {
     let unfinished = Marker::of(site, Work::Reset).exists();
     let repo = site.repository()?;
-    let state = compare_all(site, &repo, &site::commit(&repo, sha)?)?;
+    let state = compare_all(site, &repo, &site::commit(&repo, sha)?, Path::new(""))?;
     Ok(TreeState { exact: !unfinished && state.differing.is_empty(), untracked: state.untracked })
+}
+
+/// Whether `sha` is what was written here last, whole, and the files of the configured folder are
+/// still its files.
+pub(super) fn stands_at(site: &Site, sha: CommitSha) -> Result<TreeState, Failure> {
+    let repo = site.repository()?;
+    if Marker::of(site, Work::Reset).exists() || site::head(&repo)? != Some(sha) {
+        return Ok(TreeState { exact: false, untracked: 0 });
+    }
+    let state = compare_all(site, &repo, &site::commit(&repo, sha)?, &site.folder)?;
+    Ok(TreeState { exact: state.differing.is_empty(), untracked: state.untracked })
 }

@@ -19,6 +19,8 @@ pub(super) struct Site {
     pub(super) settings: Settings,
     /// Root of the work tree.
     pub(super) root: PathBuf,
+    /// The folder that the settings name, relative to it.
+    pub(super) folder: PathBuf,
     /// This work tree's own git folder: index, HEAD.
     pub(super) git_dir: PathBuf,
     /// What all work trees of the repository share: objects, refs.
@@ -33,8 +35,11 @@ impl Site {
         let repo = open(&settings.path)?;
         refuse_unserved(&repo, &settings.path)?;
         let root = repo.workdir().ok_or_else(|| bare(&settings.path))?;
+        let (root, folder) = (canonical(root)?, canonical(&settings.path)?);
+        let folder = folder.strip_prefix(&root).unwrap_or(Path::new("")).to_owned();
         Ok(Self {
-            root: canonical(root)?,
+            root,
+            folder,
             git_dir: canonical(repo.path())?,
             common_dir: canonical(repo.commondir())?,
             opened: SystemTime::now(),
@@ -122,6 +127,15 @@ fn refuse_unserved(repo: &Repository, path: &Path) -> Result<(), Failure> {
         )));
     }
     Ok(())
+}
+
+/// See [`super::GitRepository::writes_at`].
+pub(super) fn writes_at(site: &Site, path: &Path) -> Result<bool, Failure> {
+    let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let Ok(within) = place.strip_prefix(&site.root) else { return Ok(false) };
+    let repo = site.repository()?;
+    let tree = head_tree(&repo)?;
+    Ok(tree.is_some_and(|tree| within == Path::new("") || tree.get_path(within).is_ok()))
 }
 
 /// The commit, which has to be here.

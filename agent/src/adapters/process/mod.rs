@@ -8,7 +8,6 @@
 //! ```
 
 mod log;
-mod orphan;
 mod run;
 mod segments;
 mod supervisor;

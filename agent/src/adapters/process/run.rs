@@ -18,10 +18,14 @@ use tokio::{
 };
 
 use super::{
-    super::{command::base_environment, group::Group, lines::LineCutter},
+    super::{
+        command::base_environment,
+        group::Group,
+        lines::LineCutter,
+        orphan::{RunRecord, TOKEN_VARIABLE},
+    },
     ProcessSettings,
     log::LogWriter,
-    orphan::{RunRecord, TOKEN_VARIABLE},
     segments::Origin,
 };
 

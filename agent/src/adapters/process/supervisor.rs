@@ -9,9 +9,9 @@ use tokio::{
 };
 
 use super::{
+    super::orphan::end_recorded,
     Answer, ProcessSettings,
     log::LogWriter,
-    orphan::end_recorded,
     run::{RECORD_FILE, Run},
 };
 

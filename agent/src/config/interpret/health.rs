@@ -33,6 +33,7 @@ pub(super) fn health(
         timeout: raw.timeout.map_or(TIMEOUT, |period| period.0),
         grace: raw.grace.map_or(Duration::ZERO, |period| period.0),
         successes: raw.successes.unwrap_or(1),
+        bake: raw.bake.map_or(Duration::ZERO, |period| period.0),
         monitor: raw.monitor,
     };
     check(&health, place);

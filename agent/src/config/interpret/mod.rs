@@ -12,8 +12,10 @@ use super::{
     value::EnvironmentSelector,
 };
 
+mod backup;
 mod health;
 mod place;
+mod promotion;
 mod runtime;
 mod source;
 mod verify;
@@ -30,7 +32,8 @@ pub(super) fn config(raw: RawConfig, faults: &mut Faults<'_>) -> Option<Config> 
     }
     check_selectors(&raw, faults);
     check_notify(&raw.notify, faults);
-    check_promotions(&raw.environments, faults);
+    promotion::check(&raw.environments, faults);
+    backup::check(&raw.environments, &raw.state_dir.0, faults);
     let has_github = raw.github.is_some();
     let environments = raw.environments.into_iter().filter_map(|(name, raw)| {
         let mut place = place::Place { name: &name, has_github, faults };
@@ -52,7 +55,8 @@ pub(super) fn config(raw: RawConfig, faults: &mut Faults<'_>) -> Option<Config> 
 
 fn environment(raw: RawEnvironment, place: &mut place::Place<'_, '_>) -> Option<EnvironmentConfig> {
     let repository = source::repository(&raw, place);
-    let promote = raw.promote.map(source::promote);
+    source::check_folder(&raw, place);
+    let promote = raw.promote.map(|raw| source::promote(raw, place));
     let health = health::health(raw.health, raw.url.as_ref(), place);
     let runtime = runtime::runtime(raw.runtime, place);
     let verify = verify::verify(raw.verify, place);
@@ -116,22 +120,6 @@ fn check_notify(sinks: &[NotifyConfig], faults: &mut Faults<'_>) {
         let message = "two [[notify]] share one `url_file`: put what both tell into one, or give \
                        each a file of its own";
         faults.add(&["notify"], message);
-    }
-}
-
-fn check_promotions(
-    environments: &BTreeMap<EnvironmentName, RawEnvironment>,
-    faults: &mut Faults<'_>,
-) {
-    for (name, environment) in environments {
-        let Some(source) = &environment.promotes else { continue };
-        if source == name || !environments.contains_key(source) {
-            let message = format!(
-                "environments.{name} promotes `{source}`, which is not another environment here; {}",
-                known(environments)
-            );
-            faults.add(&["environments", name.as_str(), "promotes"], message);
-        }
     }
 }
 

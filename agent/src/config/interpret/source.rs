@@ -5,11 +5,13 @@ use std::time::Duration;
 use super::place::Place;
 use crate::config::{
     environment::{GitCredentials, Hooks, PromoteConfig, RepositoryConfig},
-    raw::{RawCredentials, RawEnvironment, RawHooks, RawPromote},
+    raw::{RawCredentials, RawEnvironment, RawHooks, RawPromote, RawRuntimeKind},
 };
 
 /// Long enough to install packages, short enough that somebody is still there to see it fail.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(120);
+/// Together with the wait for the source's repository it has to fit into one step.
+const LONGEST_PROMOTION: Duration = Duration::from_secs(30 * 60);
 
 /// The repository; every key of it is refused without one.
 pub(super) fn repository(
@@ -84,8 +86,23 @@ fn is_ref_name(name: &str) -> bool {
 }
 
 /// The command that brings files from another environment.
-pub(super) fn promote(raw: RawPromote) -> PromoteConfig {
-    PromoteConfig { run: raw.run, timeout: raw.timeout.map_or(COMMAND_TIMEOUT, |period| period.0) }
+pub(super) fn promote(raw: RawPromote, place: &mut Place<'_, '_>) -> PromoteConfig {
+    let timeout = raw.timeout.map_or(COMMAND_TIMEOUT, |period| period.0);
+    let fine = !timeout.is_zero() && timeout <= LONGEST_PROMOTION;
+    place.check(fine, &["promote", "timeout"], "must be longer than 0, and at most \"30m\"");
+    PromoteConfig { run: raw.run, timeout }
+}
+
+/// Commands of an environment run in its work tree, or else in what is saved of it.
+pub(super) fn check_folder(raw: &RawEnvironment, place: &mut Place<'_, '_>) {
+    let hooked = !(raw.hooks.pre_restart.is_empty() && raw.hooks.post_restart.is_empty());
+    let runs = [(raw.runtime.kind == RawRuntimeKind::Process, "runtime"), (hooked, "hooks")];
+    for (_, key) in runs.into_iter().filter(|(runs, _)| *runs) {
+        let message = "needs a folder to run in, and a `promote` command brings its files: add a `backup` table \
+                       whose first path is that folder";
+        let fine = raw.promote.is_none() || raw.repository.is_some() || raw.backup.is_some();
+        place.check(fine, &[key], message);
+    }
 }
 
 /// The commands around the restart.

@@ -101,6 +101,8 @@ pub fn meaning(event: &Event) -> Meaning {
         Event::Admitted { .. }
         | Event::PhaseEntered { .. }
         | Event::WentLive { .. }
+        | Event::BakeBegan { .. }
+        | Event::Baked
         | Event::StillPending { .. }
         | Event::Condemned { .. }
         | Event::Superseded { .. }
@@ -116,8 +118,6 @@ pub fn meaning(event: &Event) -> Meaning {
         | Event::BackedUp(_)
         | Event::TreeReset(_)
         | Event::Restarted { .. }
-        | Event::BakeBegan { .. }
-        | Event::Baked
         | Event::StepFailed { .. }
         | Event::Quarantined { .. }
         | Event::QuarantineLifted { .. }

@@ -1,6 +1,6 @@
 //! Where a deployment stands, in the few words that GitHub shows. Pure.
 
-use ripcord_core::{CommitSha, Deployment, Outcome, Phase, Verdict, VerdictReport};
+use ripcord_core::{CommitSha, Deployment, Outcome, Phase, Timestamp, Verdict, VerdictReport};
 
 /// What GitHub takes as a description, in characters.
 const LONGEST: usize = 140;
@@ -18,7 +18,7 @@ pub(super) fn standing(deployment: &Deployment, back_to: Option<CommitSha>) -> S
         Phase::Gating => format!("not deployed yet, {}", waiting(deployment)),
         Phase::Watching => match &deployment.condemned {
             Some(reason) => format!("to be rolled back: {reason}"),
-            None => format!("live, {}", waiting(deployment)),
+            None => live(deployment),
         },
         Phase::RollingBack => with_why("rolling back", deployment),
         Phase::Ended => match deployment.outcome {
@@ -72,6 +72,20 @@ fn superseded(deployment: &Deployment) -> String {
 pub(super) fn superseded_by(deployment: &Deployment) -> String {
     let by = deployment.superseded_by.map(|by| format!(" by {by}"));
     format!("superseded{}", by.unwrap_or_default())
+}
+
+/// What is live, and for what it waits: the end of its bake, its CI, or both.
+fn live(deployment: &Deployment) -> String {
+    let Some(bake) = deployment.bake else { return format!("live, {}", waiting(deployment)) };
+    let until = clock_time(bake.until());
+    let nobody_asked = deployment.watching_since.is_none() && deployment.verdict.is_none();
+    let ci = if nobody_asked { String::new() } else { format!(", {}", waiting(deployment)) };
+    format!("live, baking until {until}{ci}")
+}
+
+fn clock_time(at: Timestamp) -> String {
+    let time = jiff::Timestamp::from_millisecond(at.0);
+    time.map(|time| time.strftime("%H:%M UTC").to_string()).unwrap_or_default()
 }
 
 fn waiting(deployment: &Deployment) -> String {

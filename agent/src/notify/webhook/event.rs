@@ -41,6 +41,7 @@ pub(super) struct Body<'a> {
 
 impl<'a> Body<'a> {
     pub(super) fn of(record: &'a Record, item: &'a Item, locale: Locale) -> Self {
+        let sha = item.deployment.as_ref().map(|deployment| deployment.sha);
         Self {
             schema: SCHEMA,
             kind: item.news.kind(),
@@ -48,7 +49,7 @@ impl<'a> Body<'a> {
             severity: severity(item.news.severity()),
             environment: Some(&record.environment),
             deployment: record.entry.deployment,
-            sha: item.deployment.as_ref().map(|deployment| deployment.sha),
+            sha: sha.filter(|sha| *sha != CommitSha::UNKNOWN),
             text: item.news.text(locale).to_string(),
             time: time(record.at.0),
             sequence: Some(record.sequence.0),

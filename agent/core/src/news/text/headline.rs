@@ -4,7 +4,7 @@ use super::page::one_line;
 use crate::news::{
     Locale, Site,
     phrase::Phrase,
-    story::{Awaited, Story},
+    story::{Awaited, Story, Waits},
 };
 
 /// Longest name of a place, in characters.
@@ -41,9 +41,13 @@ pub(super) fn headline(site: &Site, story: &Story) -> Headline {
         Story::Gated { .. } => {
             line("⏳", Phrase("Déploiement en attente de la CI", "Deployment waiting for CI"))
         }
-        Story::Live { .. } => {
+        Story::Live { waits: Waits { for_ci: true, .. }, .. } => {
             line("✅", Phrase("Déploiement terminé, CI en cours", "Deployed, CI in progress"))
         }
+        Story::Live { .. } => line(
+            goes,
+            Phrase("Déploiement terminé, sous surveillance", "Deployed, under observation"),
+        ),
         Story::Validated { .. } => line("✅", Phrase("Déploiement validé", "Deployment validated")),
         Story::ValidatedLate { .. } => {
             line("✅", Phrase("Validé après coup", "Validated after all"))

@@ -58,7 +58,16 @@ impl Page {
     }
 
     pub(in crate::news::text) fn sha(&mut self, sha: CommitSha) {
-        self.own(Phrase("SHA", "SHA"), sha.short());
+        let name = self.name_of(sha);
+        self.own(Phrase("SHA", "SHA"), name);
+    }
+
+    /// As people write a commit.
+    pub(in crate::news::text) fn name_of(&self, sha: CommitSha) -> String {
+        if sha == CommitSha::UNKNOWN {
+            return Phrase("inconnu", "unknown").in_locale(self.locale).to_owned();
+        }
+        sha.short()
     }
 
     /// What somebody wrote, in one line.

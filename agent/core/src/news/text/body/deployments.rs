@@ -6,7 +6,7 @@ use crate::{
         Site,
         cause::{Cause, CiRun},
         phrase::Phrase,
-        story::{Restored, Subject},
+        story::{Restored, Saved, Subject, Waits},
         text::page::Page,
     },
 };
@@ -39,15 +39,25 @@ pub(super) fn gated(page: &mut Page, of: &Subject) {
     ));
 }
 
-pub(super) fn live(page: &mut Page, site: &Site, of: &Subject, took_ms: Option<u64>) {
+pub(super) fn live(page: &mut Page, site: &Site, of: &Subject, took_ms: Option<u64>, waits: Waits) {
     page.commit(of);
     page.took(took_ms);
+    if let Some(bake_ms) = waits.bake_ms {
+        page.lasting(Phrase("Surveillance", "Observed for"), bake_ms);
+    }
     page.url(site);
     page.gap();
-    page.say(Phrase(
-        "⏳ En ligne, pas encore validé : CI en cours de vérification...",
-        "⏳ Live, not validated yet: CI check in progress...",
-    ));
+    page.say(if waits.for_ci {
+        Phrase(
+            "⏳ En ligne, pas encore validé : CI en cours de vérification...",
+            "⏳ Live, not validated yet: CI check in progress...",
+        )
+    } else {
+        Phrase(
+            "⏳ En ligne, pas encore validé : rollback automatique si le service ne répond plus",
+            "⏳ Live, not validated yet: rolled back automatically if it stops being healthy",
+        )
+    });
 }
 
 pub(super) fn validated(
@@ -102,20 +112,17 @@ pub(super) fn failed(
     site: &Site,
     of: &Subject,
     cause: &Cause,
-    restored: Option<&Restored>,
+    undone: Option<(&Restored, Option<&Saved>)>,
 ) {
     page.commit(of);
     page.deployment(of.number);
     page.cause(cause);
-    let Some(restored) = restored else { return };
+    let Some((restored, saved)) = undone else { return };
     page.restored(restored);
     page.url(site);
     page.gap();
     page.scope();
-    if let (Some(_), Some(target)) = (&site.promotes, restored.target) {
-        let label = Phrase("Rollback manuel si nécessaire", "Manual rollback if needed");
-        page.way_back(label, site, target);
-    }
+    page.by_hand(site, restored.target, saved);
 }
 
 pub(super) fn not_allowed(page: &mut Page, of: &Subject, cause: &Cause) {

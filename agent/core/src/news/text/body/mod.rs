@@ -23,7 +23,9 @@ fn write(page: &mut Page, site: &Site, story: &Story) {
             deployments::started(page, of, *verified, overridden_by.as_ref());
         }
         Story::Gated { of } => deployments::gated(page, of),
-        Story::Live { of, took_ms } => deployments::live(page, site, of, *took_ms),
+        Story::Live { of, took_ms, waits } => {
+            deployments::live(page, site, of, *took_ms, *waits);
+        }
         Story::Validated { of, run, took_ms } => {
             deployments::validated(page, site, of, run, *took_ms);
         }
@@ -42,8 +44,9 @@ fn write(page: &mut Page, site: &Site, story: &Story) {
         Story::Judged { of, good, by, reason } => {
             verdicts::judged(page, of.as_ref(), *good, by, reason.as_deref());
         }
-        Story::Failed { of, cause, restored } => {
-            deployments::failed(page, site, of, cause, restored.as_ref());
+        Story::Failed { of, cause, restored, saved } => {
+            let undone = restored.as_ref().map(|restored| (restored, saved.as_ref()));
+            deployments::failed(page, site, of, cause, undone);
         }
         Story::Refused { sha, by, refusal } => {
             refusals::refused(page, site, *sha, by, refusal);
@@ -52,19 +55,20 @@ fn write(page: &mut Page, site: &Site, story: &Story) {
         Story::Superseded { of, by, was_live } => {
             deployments::superseded(page, of, *by, *was_live);
         }
-        Story::RolledBack { of, cause, restored } => {
-            rollbacks::rolled_back(page, site, of, cause, restored.as_ref());
+        Story::RolledBack { of, cause, restored, saved } => {
+            rollbacks::rolled_back(page, site, of, cause, (restored.as_ref(), saved.as_ref()));
         }
-        Story::RollbackStarted { of, by, reason, leaves } => {
-            rollbacks::started(page, of, by, reason.as_deref(), *leaves);
+        Story::RollbackStarted { of, by, reason, leaves, from } => {
+            rollbacks::started(page, (of, by), reason.as_deref(), *leaves, from.as_ref());
         }
-        Story::RollbackDone { of, by, validated, moved, took_ms } => {
-            rollbacks::done(page, site, (of, by), *validated, moved.then_some(*took_ms));
+        Story::RollbackDone { of, by, validated, moved, took_ms, from } => {
+            let moved = moved.then_some((*took_ms, from.as_ref()));
+            rollbacks::done(page, site, (of, by), *validated, moved);
         }
         Story::RollbackFailed { of, by, cause } => rollbacks::failed(page, of, by, cause),
         Story::Retargeted { number, to } => rollbacks::retargeted(page, *number, *to),
-        Story::Stranded { of, cause, why, back_to } => {
-            rollbacks::stranded(page, site, of, cause, why, *back_to);
+        Story::Stranded { of, cause, why, back_to, saved } => {
+            rollbacks::stranded(page, site, of, (cause, why), (*back_to, saved.as_ref()));
         }
         Story::StillStranded { after_ms, of, why, back_to } => {
             rollbacks::still_stranded(page, site, *after_ms, (*of, why.as_deref()), *back_to);

@@ -1,12 +1,12 @@
 //! What several pieces of news have in common: a commit, a cause, a run of CI, what to type.
 
 use crate::{
-    ids::{CommitSha, DeploymentNumber, EnvironmentName, Identity},
+    ids::{BackupId, CommitSha, DeploymentNumber, EnvironmentName, Identity},
     news::{
         Site,
         cause::{Cause, CiRun},
         phrase::{Phrase, duration},
-        story::{Restored, Subject},
+        story::{Restored, Saved, Subject},
         text::page::Page,
     },
 };
@@ -83,7 +83,7 @@ impl Page {
                 self.own(label, phrase);
                 self.run(run);
             }
-            Cause::Bad(words) | Cause::Step(_, words) => {
+            Cause::Bad(words) | Cause::Bake(words) | Cause::Step(_, words) => {
                 self.own(label, phrase);
                 self.detail(words);
             }
@@ -96,8 +96,10 @@ impl Page {
     /// What serves again.
     pub(super) fn restored(&mut self, restored: &Restored) {
         if let Some(target) = restored.target {
-            self.own(Phrase("Version restaurée", "Restored version"), target.short());
+            let name = self.name_of(target);
+            self.own(Phrase("Version restaurée", "Restored version"), name);
         }
+        self.restored_from(restored.from.as_ref());
         if let Some(took_ms) = restored.took_ms {
             self.lasting(Phrase("Durée du rollback", "Rollback took"), took_ms);
         }
@@ -111,8 +113,41 @@ impl Page {
         ));
     }
 
-    /// The command that goes back to `target`.
+    /// The backup that files come from.
+    pub(super) fn restored_from(&mut self, backup: Option<&BackupId>) {
+        if let Some(backup) = backup {
+            self.own(Phrase("Depuis la sauvegarde", "From the backup"), format!("`{backup}`"));
+        }
+    }
+
+    /// What to type when what serves again is not good either.
+    pub(super) fn by_hand(&mut self, site: &Site, to: Option<CommitSha>, saved: Option<&Saved>) {
+        if let (Some(_), Some(target)) = (&site.promotes, to) {
+            let label = Phrase("Rollback manuel si nécessaire", "Manual rollback if needed");
+            self.way_back(label, site, target);
+        }
+        if let Some(saved) = saved {
+            self.restore(site, saved);
+        }
+    }
+
+    /// The command that goes back to `target`; what has no name that can be typed is what the
+    /// rollback point is.
     pub(super) fn way_back(&mut self, label: Phrase, site: &Site, target: CommitSha) {
-        self.command(label, &format!("rollback {} --to {target}", site.name));
+        let command = if target == CommitSha::UNKNOWN {
+            format!("rollback {}", site.name)
+        } else {
+            format!("rollback {} --to {target}", site.name)
+        };
+        self.command(label, &command);
+    }
+
+    /// The command that brings back what was there before the deployment, and where that is.
+    pub(super) fn restore(&mut self, site: &Site, saved: &Saved) {
+        let label = Phrase("Restaurer la sauvegarde", "Restore the backup");
+        self.command(label, &format!("rollback {} --backup {}", site.name, saved.id));
+        if let Some(folder) = &saved.folder {
+            self.foreign(Phrase("Sauvegarde", "Backup"), folder);
+        }
     }
 }

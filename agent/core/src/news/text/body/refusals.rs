@@ -24,12 +24,18 @@ pub(super) fn refused(
             page.reason(why);
             page.command(Phrase("Reprendre", "Resume"), &format!("resume {}", site.name));
         }
+        Refusal::NotValidated { source_name, why, .. }
+        | Refusal::NothingToPromote { source_name, why } => {
+            page.own(Phrase("Source", "Source"), source_name.as_str());
+            page.detail(why);
+        }
         Refusal::Quarantined { why, .. }
-        | Refusal::NotValidated { why, .. }
-        | Refusal::NothingToPromote { why, .. }
         | Refusal::PlanChanged { difference: why }
         | Refusal::Unavailable { what: why } => page.detail(why),
-        Refusal::OlderThanLive { live, .. } => page.own(Phrase("En ligne", "Live"), live.short()),
+        Refusal::OlderThanLive { live, .. } => {
+            let live = page.name_of(*live);
+            page.own(Phrase("En ligne", "Live"), live);
+        }
         Refusal::RollbackPending { rollback: number }
         | Refusal::RequestIdTaken { deployment: number } => page.deployment(*number),
         Refusal::OverrideWithoutReason

@@ -1,13 +1,13 @@
 //! Going back, and what is left to do when that fails.
 
 use crate::{
-    ids::{CommitSha, DeploymentNumber, Identity},
+    ids::{BackupId, CommitSha, DeploymentNumber, Identity},
     lifecycle::Placement,
     news::{
         Site,
         cause::Cause,
         phrase::Phrase,
-        story::{Restored, Subject, WhyStranded},
+        story::{Restored, Saved, Subject, WhyStranded},
         text::page::Page,
     },
 };
@@ -19,7 +19,7 @@ pub(super) fn rolled_back(
     site: &Site,
     of: &Subject,
     cause: &Cause,
-    restored: Option<&Restored>,
+    (restored, saved): (Option<&Restored>, Option<&Saved>),
 ) {
     page.commit(of);
     page.deployment(of.number);
@@ -30,18 +30,26 @@ pub(super) fn rolled_back(
     page.url(site);
     page.gap();
     page.scope();
+    page.by_hand(site, restored.and_then(|restored| restored.target), saved);
+}
+
+fn towards(page: &mut Page, sha: CommitSha) {
+    let name = page.name_of(sha);
+    page.own(TO, name);
 }
 
 pub(super) fn started(
     page: &mut Page,
-    of: &Subject,
-    by: &Identity,
+    (of, by): (&Subject, &Identity),
     reason: Option<&str>,
     leaves: Option<Placement>,
+    from: Option<&BackupId>,
 ) {
-    page.own(TO, of.sha.short());
+    towards(page, of.sha);
+    page.restored_from(from);
     if let Some(leaves) = leaves {
-        page.own(Phrase("Quitte", "Leaves"), placement(leaves));
+        let name = placement(page, leaves);
+        page.own(Phrase("Quitte", "Leaves"), name);
     }
     asked_by(page, of, by);
     if let Some(reason) = reason {
@@ -54,17 +62,18 @@ fn asked_by(page: &mut Page, of: &Subject, by: &Identity) {
     page.by(by);
 }
 
-/// `took_ms` is `None` where nothing had to move.
+/// `moved` is `None` where nothing had to move; else how long it took, and where files came from.
 pub(super) fn done(
     page: &mut Page,
     site: &Site,
     (of, by): (&Subject, &Identity),
     validated: bool,
-    moved: Option<Option<u64>>,
+    moved: Option<(Option<u64>, Option<&BackupId>)>,
 ) {
     page.commit(of);
     asked_by(page, of, by);
-    page.took(moved.flatten());
+    page.restored_from(moved.and_then(|(_, from)| from));
+    page.took(moved.and_then(|(took_ms, _)| took_ms));
     page.url(site);
     page.gap();
     if moved.is_none() {
@@ -84,23 +93,22 @@ pub(super) fn done(
 }
 
 pub(super) fn failed(page: &mut Page, of: &Subject, by: &Identity, cause: &Cause) {
-    page.own(TO, of.sha.short());
+    towards(page, of.sha);
     asked_by(page, of, by);
     page.cause(cause);
 }
 
 pub(super) fn retargeted(page: &mut Page, number: DeploymentNumber, to: CommitSha) {
     page.deployment(number);
-    page.own(TO, to.short());
+    towards(page, to);
 }
 
 pub(super) fn stranded(
     page: &mut Page,
     site: &Site,
     of: &Subject,
-    cause: &Cause,
-    why: &WhyStranded,
-    back_to: Option<Placement>,
+    (cause, why): (&Cause, &WhyStranded),
+    (back_to, saved): (Option<Placement>, Option<&Saved>),
 ) {
     page.commit(of);
     page.deployment(of.number);
@@ -123,6 +131,9 @@ pub(super) fn stranded(
     page.url(site);
     page.gap();
     way_out(page, site, Some(of.number), back_to);
+    if let Some(saved) = saved {
+        page.restore(site, saved);
+    }
 }
 
 pub(super) fn still_stranded(
@@ -167,8 +178,8 @@ fn way_out(page: &mut Page, site: &Site, of: Option<DeploymentNumber>, back_to: 
     }
 }
 
-fn placement(placement: Placement) -> String {
-    let short = placement.sha.short();
+fn placement(page: &Page, placement: Placement) -> String {
+    let short = page.name_of(placement.sha);
     match placement.deployment {
         Some(number) => format!("{short} ({number})"),
         None => short,

@@ -62,7 +62,7 @@ pub(super) fn agent_restarted(page: &mut Page, resumed: &[Subject], away_ms: Opt
         page.lasting(Phrase("Absence", "Away for"), away_ms);
     }
     for of in resumed {
-        let which = format!("{} ({})", of.sha.short(), of.number);
+        let which = format!("{} ({})", page.name_of(of.sha), of.number);
         page.own(Phrase("Reprend", "Goes on with"), which);
     }
 }

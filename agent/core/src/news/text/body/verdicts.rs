@@ -35,6 +35,7 @@ pub(super) fn unvalidated(
         Cause::NoRun
         | Cause::NoVerdict
         | Cause::Replaced(_)
+        | Cause::Bake(_)
         | Cause::Step(..)
         | Cause::Other(_)
         | Cause::Unknown => Phrase(

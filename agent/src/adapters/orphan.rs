@@ -1,4 +1,5 @@
-//! Finds what an agent that was killed left running, so that it is not started twice.
+//! Finds what an agent that was killed left running, so that it is not started twice: applications
+//! that the agent supervises, and commands that write files.
 //!
 //! An id alone names nobody: ids are used again. A process is ours when id, start time and boot are
 //! those that were recorded, or when it carries the token that only our child and its children got.
@@ -9,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
-use super::super::group::{Group, Process, processes};
+use super::group::{Group, Process, processes};
 
 /// The environment variable that every process of a run inherits.
 pub(super) const TOKEN_VARIABLE: &str = "RIPCORD_PROCESS";

@@ -1,0 +1,12 @@
+//! The promises of backups, with real files on a real disk.
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+mod crash;
+mod damage;
+mod files;
+mod ground;
+mod keep;
+mod large;
+mod random;
+mod restore;
+mod support;
