@@ -1,6 +1,9 @@
 //! `ripcord.toml` and the user's `config.toml`: found, read, and checked key by key.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use toml::{Table, Value};
 
@@ -27,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) key: Option<PathBuf>,
     pub(crate) ca: Option<PathBuf>,
     pub(crate) default_environment: Option<String>,
+    /// The addresses of the environments' applications.
+    pub(crate) urls: BTreeMap<String, String>,
 }
 
 impl Settings {
@@ -37,6 +42,9 @@ impl Settings {
         self.key = self.key.take().or(other.key);
         self.ca = self.ca.take().or(other.ca);
         self.default_environment = self.default_environment.take().or(other.default_environment);
+        for (environment, url) in other.urls {
+            self.urls.entry(environment).or_insert(url);
+        }
     }
 }
 
@@ -74,7 +82,16 @@ fn parse(text: &str, folder: &Path, home: Option<&Path>) -> Result<Settings, Str
         key: path("key")?,
         ca: path("ca")?,
         default_environment: text_of(&table, "default_environment")?,
+        urls: urls(&table)?,
     })
+}
+
+fn urls(table: &Table) -> Result<BTreeMap<String, String>, String> {
+    let named = table.get("environments").and_then(Value::as_table).into_iter().flatten();
+    let tables = named.filter_map(|(name, child)| Some((name, child.as_table()?)));
+    let urls = tables.map(|(name, table)| Ok((name.clone(), text_of(table, "url")?)));
+    let urls: Result<Vec<_>, String> = urls.collect();
+    Ok(urls?.into_iter().filter_map(|(name, url)| Some((name, url?))).collect())
 }
 
 fn text_of(table: &Table, key: &str) -> Result<Option<String>, String> {

@@ -13,6 +13,7 @@ use crate::{
     out,
     render::{duration, json},
     target::Sources,
+    workflow,
 };
 
 /// Agents answer a question within 10 s, or never.
@@ -43,6 +44,11 @@ impl Context {
     /// The agent that is meant. Reads certificates, and connects to nothing.
     pub(crate) fn agent(&mut self) -> Result<Agent, Failure> {
         Agent::new(&self.sources.target()?)
+    }
+
+    /// Where an environment's application is, as far as the files say.
+    pub(crate) fn url_of(&mut self, environment: &str) -> Option<String> {
+        self.sources.url_of(environment).map(str::to_owned)
     }
 
     /// The environment that is meant: the one that is named, the configured one, or the only one.
@@ -79,15 +85,13 @@ impl Context {
         if failure.is_closed_stdout() {
             return exit;
         }
-        let told = if self.wants_json() { self.json_failure(failure, exit) } else { Ok(()) };
+        let object = json::failure(Some(self.command), failure, exit);
+        let told = if self.wants_json() { out::json(&object) } else { Ok(()) };
         if told.is_err() || !self.wants_json() {
             out::complain(&failure.to_string());
         }
+        workflow::of_failure(&object);
         exit
-    }
-
-    fn json_failure(&self, failure: &Failure, exit: Exit) -> Result<(), Failure> {
-        out::json(&json::failure(Some(self.command), failure, exit))
     }
 }
 

@@ -7,6 +7,7 @@ mod client;
 mod commands;
 mod config;
 mod context;
+mod credential;
 mod exit;
 mod failure;
 mod follow;
@@ -19,6 +20,7 @@ mod revision;
 mod target;
 mod tell;
 mod usage;
+mod workflow;
 
 use std::process::ExitCode;
 

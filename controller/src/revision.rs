@@ -4,7 +4,7 @@ use std::process::Command;
 
 use ripcord_core::CommitSha;
 
-use crate::failure::Failure;
+use crate::{credential, failure::Failure};
 
 /// The commit that `$GITHUB_SHA` or the local branch names.
 pub(crate) fn implied() -> Result<CommitSha, Failure> {
@@ -36,9 +36,12 @@ fn upstream() -> Result<CommitSha, Failure> {
 
 fn rev_parse(name: &str) -> Result<CommitSha, String> {
     let commit = format!("{name}^{{commit}}");
-    let git =
-        Command::new("git").args(["rev-parse", "--verify", "--end-of-options", &commit]).output();
-    let output = git.map_err(|error| format!("git cannot be run: {error}"))?;
+    let mut git = Command::new("git");
+    git.args(["rev-parse", "--verify", "--end-of-options", &commit]);
+    for secret in credential::VARIABLES {
+        git.env_remove(secret);
+    }
+    let output = git.output().map_err(|error| format!("git cannot be run: {error}"))?;
     if !output.status.success() {
         let words = String::from_utf8_lossy(&output.stderr);
         let first = words.lines().next().unwrap_or("git says no");

@@ -12,6 +12,7 @@ use crate::{
     out,
     render::{json, sanitize::sanitize},
     report::Report,
+    workflow,
 };
 
 /// Tells what is wrong with `arguments`, or the help that they ask for.
@@ -21,8 +22,10 @@ pub(crate) fn tell(error: &clap::Error, arguments: &[OsString]) -> Exit {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return Exit::Success;
     }
+    let (verb, failure) = (verb(arguments), Failure::Usage(sentence(error)));
+    workflow::of_failure(&json::failure(verb.as_deref(), &failure, Exit::Usage));
     if wants_json(arguments) {
-        let _ = one_object(verb(arguments).as_deref(), &Failure::Usage(sentence(error)));
+        let _ = one_object(verb.as_deref(), &failure);
     }
     Exit::Usage
 }
