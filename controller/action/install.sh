@@ -3,6 +3,7 @@
 # $RIPCORD_RELEASES names another place that is laid out like the project's releases: a mirror.
 
 # find_ripcord VERSION: sets `ripcord` to the program; `fail` is the caller's.
+# shellcheck disable=SC2034
 find_ripcord() {
     if [[ $1 == local ]]; then
         ripcord=$(command -v ripcord) || fail "there is no ripcord on this runner's PATH: install it there, or name a release with the input version"
@@ -13,9 +14,11 @@ find_ripcord() {
     download "${BASH_REMATCH[1]}" "${BASH_REMATCH[3]}"
 }
 
-# download VERSION SHA256: without a digest, the one that the release itself publishes.
+# download VERSION SHA256: sets `ripcord` too; without a digest, the one that the release itself publishes.
+# shellcheck disable=SC2034
 download() {
-    local name=ripcord-$1-$(uname -m)-unknown-linux-gnu digest=$2 from into
+    local name digest=$2 from into
+    name=ripcord-$1-$(uname -m)-unknown-linux-gnu
     from=${RIPCORD_RELEASES:-https://github.com/ripcord-deploy/ripcord/releases/download}/v$1/$name.tar.gz
     into=$(mktemp -d "${RUNNER_TEMP:-/tmp}/ripcord-XXXXXX")
     fetch "$from" "$into/archive"

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
 use crate::commands::{
-    certs, completions, deploy, health, help, history, hold, logs, notify, rollback, show, stats,
+    certs, completions, deploy, health, help, history, hold, init, logs, notify, rollback, show, stats,
     status, verdict, watch,
 };
 
@@ -114,6 +114,7 @@ pub(crate) enum Command {
     Resume(hold::ResumeArguments),
     Verdict(verdict::Arguments),
     Notify(notify::Arguments),
+    Init(init::Arguments),
     Certs(certs::Arguments),
     Completions(completions::Arguments),
     /// Write the manual page to standard output, as roff
@@ -138,6 +139,7 @@ impl Command {
             Self::Resume(_) => "resume",
             Self::Verdict(_) => "verdict",
             Self::Notify(_) => "notify",
+            Self::Init(_) => "init",
             Self::Certs(_) => "certs",
             Self::Completions(_) => "completions",
             Self::Man => "man",

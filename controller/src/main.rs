@@ -11,6 +11,7 @@ mod credential;
 mod exit;
 mod failure;
 mod follow;
+mod init;
 mod out;
 mod probe;
 mod prompt;

@@ -7,6 +7,7 @@ pub(crate) mod health;
 pub(crate) mod help;
 pub(crate) mod history;
 pub(crate) mod hold;
+pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod man;
 pub(crate) mod notify;
@@ -43,6 +44,7 @@ pub(crate) async fn run(cli: Cli) -> Exit {
         Command::Resume(arguments) => hold::resume(context, &arguments).await,
         Command::Verdict(arguments) => verdict::run(context, &arguments).await,
         Command::Notify(arguments) => notify::run(context, &arguments).await,
+        Command::Init(arguments) => init::run(context, &arguments).await,
         Command::Certs(arguments) => certs::run(context, &arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man => man::run(),
