@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
 use crate::commands::{
-    certs, completions, deploy, health, help, history, hold, init, logs, notify, rollback, show, stats,
-    status, verdict, watch,
+    certs, completions, deploy, health, help, history, hold, init, logs, notify, rollback, show,
+    stats, status, verdict, watch,
 };
 
 const AFTER_HELP: &str = "\

@@ -163,7 +163,9 @@ fn tls_config(target: &Target) -> Result<ClientConfig, Failure> {
 
 fn unusable_key(error: &rustls::Error) -> String {
     match error {
-        rustls::Error::InconsistentKeys(_) => "it is not the key of the client certificate".to_owned(),
+        rustls::Error::InconsistentKeys(_) => {
+            "it is not the key of the client certificate".to_owned()
+        }
         other => other.to_string(),
     }
 }

@@ -53,9 +53,7 @@ impl Credential {
     pub(crate) fn key(&self) -> Result<PrivateKeyDer<'static>, Failure> {
         let read = match self {
             Self::File { path, .. } => PrivateKeyDer::from_pem_file(path),
-            Self::Text { pem, .. } => {
-                PrivateKeyDer::from_pem_slice(pem.expose_secret().as_bytes())
-            }
+            Self::Text { pem, .. } => PrivateKeyDer::from_pem_slice(pem.expose_secret().as_bytes()),
         };
         read.map_err(|error| self.unusable(&explain(&error)))
     }

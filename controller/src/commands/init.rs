@@ -24,6 +24,7 @@ Examples:
 With --github it writes .github/workflows/{ci,cd-preprod,cd-prod,health-check}.yml, and the action
 that they use into .github/actions/ripcord. A file that differs and was not written by ripcord, or
 was edited since, is replaced only by who agrees to it when asked; with --yes it is kept.
+A ripcord.toml that is there is never replaced.
 
 Exit codes: 0 all is there, or was declined file by file · 2 declined, nobody can be asked, or a file was kept.";
 
@@ -62,8 +63,8 @@ pub(crate) async fn run(context: &Context, arguments: &Arguments) -> Result<Exit
         init::write(&root, file)?;
     }
     tell(context, &result(arguments, &planned, &chosen), &planned, &chosen)?;
-    let was_kept = chosen.len() < planned.iter().filter(|file| file.fate != Fate::Same).count();
-    if arguments.yes && was_kept {
+    let is_foreign = |file: &Planned| file.fate == Fate::Foreign;
+    if arguments.yes && planned.iter().any(is_foreign) {
         out::complain("what differs was kept: run this without --yes to decide");
         return Ok(Exit::Usage);
     }
@@ -92,8 +93,7 @@ async fn choose<'a>(
 ) -> Result<Vec<&'a Planned>, Failure> {
     let ours = planned.iter().filter(|file| matches!(file.fate, Fate::New | Fate::Updated));
     let mut chosen: Vec<&Planned> = ours.collect();
-    let foreign: Vec<&Planned> =
-        planned.iter().filter(|file| file.fate == Fate::Foreign).collect();
+    let foreign: Vec<&Planned> = planned.iter().filter(|file| file.fate == Fate::Foreign).collect();
     if arguments.yes || (chosen.is_empty() && foreign.is_empty()) {
         return Ok(chosen);
     }
@@ -101,12 +101,14 @@ async fn choose<'a>(
         let text = "nobody can be asked here: add --yes, or --dry-run to look only";
         return Err(Failure::Usage(text.to_owned()));
     }
-    let several = if chosen.len() == 1 { "1 file".to_owned() } else { format!("{} files", chosen.len()) };
+    let several =
+        if chosen.len() == 1 { "1 file".to_owned() } else { format!("{} files", chosen.len()) };
     if !chosen.is_empty() && !agreed(&format!("Write {several}?")).await? {
         return Err(Failure::Usage("nothing was written".to_owned()));
     }
     for file in foreign {
-        if agreed(&format!("Replace {}, which ripcord did not write like this?", file.path)).await? {
+        if agreed(&format!("Replace {}, which ripcord did not write like this?", file.path)).await?
+        {
             chosen.push(file);
         }
     }
@@ -133,13 +135,17 @@ fn shown_in_full(planned: &[Planned]) -> String {
 }
 
 fn diff(file: &Planned) -> String {
+    if file.fate == Fate::Yours {
+        return String::new();
+    }
     init::unified(file.path, file.old.as_deref(), &file.new)
 }
 
 fn line(file: &Planned) -> String {
     let note = match file.fate {
         Fate::New => format!("{} lines", file.new.lines().count()),
-        Fate::Same => "as it is".to_owned(),
+        Fate::Same => "as ripcord writes it".to_owned(),
+        Fate::Yours => "yours to edit, never replaced".to_owned(),
         Fate::Updated => "as ripcord wrote it earlier".to_owned(),
         Fate::Foreign => "not written by ripcord, or edited since".to_owned(),
     };
@@ -149,7 +155,7 @@ fn line(file: &Planned) -> String {
 fn word(fate: Fate) -> &'static str {
     match fate {
         Fate::New => "new",
-        Fate::Same => "unchanged",
+        Fate::Same | Fate::Yours => "stays",
         Fate::Updated => "update",
         Fate::Foreign => "differs",
     }

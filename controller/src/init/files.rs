@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     mark::is_untouched,
-    templates::{Choices, files},
+    templates::{Choices, SETTINGS, files},
 };
 use crate::failure::Failure;
 
@@ -18,6 +18,8 @@ pub(crate) enum Fate {
     New,
     /// It is there as it would be written.
     Same,
+    /// It is there, and was written to be edited: nobody wants another.
+    Yours,
     /// It is as an earlier `ripcord init` wrote it.
     Updated,
     /// Somebody else wrote it, or changed it since.
@@ -50,6 +52,7 @@ pub(crate) fn plan(root: &Path, choices: &Choices) -> Result<Vec<Planned>, Failu
         let fate = match &old {
             None => Fate::New,
             Some(old) if *old == new => Fate::Same,
+            Some(_) if path == SETTINGS => Fate::Yours,
             Some(old) if is_untouched(old) => Fate::Updated,
             Some(_) => Fate::Foreign,
         };

@@ -11,6 +11,9 @@ const PINS: [(&str, &str); 3] = [
     ("SETUP_UV", "astral-sh/setup-uv@c18668ad3cf93ea998bef934396af7bb5c839dc7 # v10.2.0"),
 ];
 
+/// The file that belongs to the application from the first moment on.
+pub(super) const SETTINGS: &str = "ripcord.toml";
+
 /// Where the workflows that speak to the agent run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Runner {
@@ -43,7 +46,7 @@ impl Choices {
 
 /// Every file with its path and its text.
 pub(super) fn files(choices: &Choices) -> Vec<(&'static str, String)> {
-    let mut files = vec![("ripcord.toml", marked(&settings(choices)))];
+    let mut files = vec![(SETTINGS, settings(choices))];
     if choices.github {
         let action = [
             (".github/actions/ripcord/action.yml", include_str!("../../action/action.yml")),
@@ -55,7 +58,10 @@ pub(super) fn files(choices: &Choices) -> Vec<(&'static str, String)> {
             (".github/workflows/ci.yml", include_str!("../../templates/ci.yml")),
             (".github/workflows/cd-preprod.yml", include_str!("../../templates/cd-preprod.yml")),
             (".github/workflows/cd-prod.yml", include_str!("../../templates/cd-prod.yml")),
-            (".github/workflows/health-check.yml", include_str!("../../templates/health-check.yml")),
+            (
+                ".github/workflows/health-check.yml",
+                include_str!("../../templates/health-check.yml"),
+            ),
         ];
         files.extend(workflows.map(|(path, text)| (path, marked(&workflow(choices, text)))));
     }
@@ -64,12 +70,17 @@ pub(super) fn files(choices: &Choices) -> Vec<(&'static str, String)> {
 
 fn workflow(choices: &Choices, template: &str) -> String {
     let release = format!("\"{}\"", env!("CARGO_PKG_VERSION"));
-    let (runner, version) = match choices.runner {
-        Runner::SelfHosted => ("[self-hosted, Linux, X64]", "local"),
-        Runner::Hosted => ("ubuntu-24.04", release.as_str()),
+    let (runner, version, releases) = match choices.runner {
+        Runner::SelfHosted => ("[self-hosted, Linux, X64]", "local", ""),
+        Runner::Hosted => {
+            ("ubuntu-24.04", release.as_str(), include_str!("../../templates/releases.yml"))
+        }
     };
     let (python, coverage) = if choices.python {
-        (include_str!("../../templates/ci-python.yml"), include_str!("../../templates/ci-coverage.yml"))
+        (
+            include_str!("../../templates/ci-python.yml"),
+            include_str!("../../templates/ci-coverage.yml"),
+        )
     } else {
         ("", "")
     };
@@ -83,6 +94,7 @@ fn workflow(choices: &Choices, template: &str) -> String {
         ("DIR", folder),
         ("BRANCH", &branch),
         ("RUNNER", runner),
+        ("RELEASES\n", releases),
         ("VERSION", version),
         ("RELEASE", &release),
     ];
@@ -117,11 +129,9 @@ fn settings(choices: &Choices) -> String {
 
 /// Puts a value at each `@NAME@`; a name that ends with a line end stands for its whole line.
 fn filled(template: &str, places: &[(&str, &str)]) -> String {
-    places.iter().fold(template.to_owned(), |text, (name, value)| {
-        match name.strip_suffix('\n') {
-            Some(line) => text.replace(&format!("@{line}@\n"), value),
-            None => text.replace(&format!("@{name}@"), value),
-        }
+    places.iter().fold(template.to_owned(), |text, (name, value)| match name.strip_suffix('\n') {
+        Some(line) => text.replace(&format!("@{line}@\n"), value),
+        None => text.replace(&format!("@{name}@"), value),
     })
 }
 
@@ -139,7 +149,11 @@ mod tests {
                     runner,
                     agent: None,
                     branch: "main".to_owned(),
-                    folders: vec!["10_preprod".to_owned(), "20_prod".to_owned(), "50_test".to_owned()],
+                    folders: vec![
+                        "10_preprod".to_owned(),
+                        "20_prod".to_owned(),
+                        "50_test".to_owned(),
+                    ],
                 };
                 for (path, text) in files(&choices) {
                     let left = text.split('@').skip(1).find(|word| {

@@ -34,7 +34,8 @@ pub(super) fn of_failure(object: &Value) -> Outputs {
 /// What the runner reads from its file. No value can end itself and begin another output, because
 /// nobody can know the delimiter.
 pub(super) fn lines(outputs: &Outputs, delimiter: &str) -> String {
-    let line = |(name, value): &(&str, String)| format!("{name}<<{delimiter}\n{value}\n{delimiter}\n");
+    let line =
+        |(name, value): &(&str, String)| format!("{name}<<{delimiter}\n{value}\n{delimiter}\n");
     outputs.iter().map(line).collect()
 }
 

@@ -57,7 +57,8 @@ fn escaped(text: &str) -> String {
 
 /// A link, when the address is one that a page can show as it is.
 fn link(name: &str, url: Option<&str>) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-._~:/?#@!$&'*+,;=%".contains(letter);
+    let plain =
+        |letter: char| letter.is_ascii_alphanumeric() || "-._~:/?#@!$&'*+,;=%".contains(letter);
     let is_web = |url: &&str| url.starts_with("https://") || url.starts_with("http://");
     let shown = url.filter(is_web).filter(|url| url.chars().all(plain));
     shown.map(|url| format!("[{name}]({url}) ")).unwrap_or_default()
