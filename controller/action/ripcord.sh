@@ -4,7 +4,7 @@
 # only `args` can add options. Credentials stay in the environment.
 set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
-# shellcheck source=controller/action/install.sh
+# shellcheck source=install.sh
 source "$here/install.sh"
 
 # fail WHY: for what goes wrong before the controller runs; it tells everything else itself.

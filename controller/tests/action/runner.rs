@@ -28,7 +28,6 @@ pub struct Runner {
 /// A step that was run.
 #[derive(Debug)]
 pub struct Step {
-    pub name: String,
     pub code: i32,
     /// Standard output and standard error, as the page shows them.
     pub log: String,
@@ -118,7 +117,6 @@ impl Runner {
         }
         let Output { status, stdout, stderr } = bash.output().unwrap();
         Step {
-            name: name.to_owned(),
             code: status.code().unwrap_or(-1),
             log: String::from_utf8([stdout, stderr].concat()).unwrap(),
             outputs: outputs(&fs::read_to_string(output).unwrap()),
