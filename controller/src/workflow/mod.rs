@@ -34,6 +34,12 @@ pub(crate) fn of_health(found: &[Found], object: &Value, exit: Exit) {
     });
 }
 
+/// Tells that a command has looked, and what it saw is not well.
+pub(crate) fn of_unwell(command: &str, what: &str) {
+    let page = summary::of_failure(&format!("ripcord {command}"), what);
+    conclude(outputs::of_unwell(), &page, || Some(what.to_owned()));
+}
+
 /// Tells why another command could not be done; `object` is its one object for programs.
 pub(crate) fn of_failure(object: &Value) {
     let (command, reason) = (&object["command"], &object["reason"]);

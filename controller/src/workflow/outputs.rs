@@ -18,13 +18,17 @@ pub(super) fn of_report(report: &Report, url: Option<&str>) -> Outputs {
         ("live-sha", sha_of("live")),
         ("url", url.unwrap_or_default().to_owned()),
         ("verdict", word(&object["verdict"]["value"])),
-        ("json", object.to_string()),
+        ("json", serde_json::to_string(report).unwrap_or_default()),
     ]
 }
 
 pub(super) fn of_health(object: &Value, exit: Exit) -> Outputs {
     let outcome = if exit == Exit::Success { "healthy" } else { "unhealthy" };
     vec![("outcome", outcome.to_owned()), ("json", object.to_string())]
+}
+
+pub(super) fn of_unwell() -> Outputs {
+    vec![("outcome", "unhealthy".to_owned())]
 }
 
 pub(super) fn of_failure(object: &Value) -> Outputs {

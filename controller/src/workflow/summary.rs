@@ -37,7 +37,8 @@ pub(super) fn annotation(report: &Report) -> String {
 fn page(headline: &str, details: &str, links: &str) -> String {
     let details = details.trim_end();
     let details = if details.is_empty() { String::new() } else { fenced(details) };
-    format!("### {}\n\n{details}{links}", escaped(headline))
+    let page = format!("### {}\n\n{details}{links}", escaped(headline));
+    format!("{}\n\n", page.trim_end())
 }
 
 /// A block that nothing in the text can end.

@@ -50,7 +50,7 @@ impl Step {
                     if line.strip_prefix("::").and_then(|rest| rest.strip_suffix("::"))
                         == Some(token) =>
                 {
-                    fence = None
+                    fence = None;
                 }
                 Some(_) => {}
                 None => {

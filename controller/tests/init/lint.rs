@@ -70,7 +70,7 @@ fn everything_that_is_written_passes_schemas_linters_and_shellcheck() {
     let Some(programs) = linters() else { return };
     for profile in [&[][..], &["--python"]] {
         for runner in ["self-hosted", "hosted"] {
-            let repository = Repository::new();
+            let repository = Repository::empty();
             let fixed = ["--github", "--yes", "--runner", runner];
             assert_eq!(repository.init(&[&fixed[..], profile].concat()).0, 0);
             if let Err(said) = all(programs, &repository) {
@@ -90,7 +90,7 @@ fn the_linters_would_say_so() {
         ("contents: read", "contents: everything"),
     ];
     for (right, wrong) in faults {
-        let repository = Repository::new();
+        let repository = Repository::empty();
         assert_eq!(repository.init(&["--github", "--yes"]).0, 0);
         let broken = repository.read(crate::CI).replace(right, wrong);
         repository.write(crate::CI, &broken);

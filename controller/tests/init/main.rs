@@ -22,7 +22,7 @@ pub struct Repository {
 }
 
 impl Repository {
-    pub fn new() -> Self {
+    pub fn empty() -> Self {
         let repository = Self { folder: tempfile::tempdir().unwrap() };
         repository.git(&["init", "--quiet", "--initial-branch=main"]);
         repository
@@ -62,7 +62,7 @@ impl Repository {
 
 #[test]
 fn a_look_shows_every_line_and_writes_nothing() {
-    let repository = Repository::new();
+    let repository = Repository::empty();
     let (code, shown, _) = repository.init(&["--github", "--python", "--dry-run"]);
     assert_eq!(code, 0);
     for line in ["+++ b/ripcord.toml", "+name: CD Production", "+    - cron: \"0 * * * *\""] {
@@ -73,7 +73,7 @@ fn a_look_shows_every_line_and_writes_nothing() {
 
 #[test]
 fn where_nobody_can_be_asked_nothing_is_written_without_yes() {
-    let repository = Repository::new();
+    let repository = Repository::empty();
     let (code, _, said) = repository.init(&["--github"]);
     assert_eq!(code, 2);
     assert!(said.contains("nobody can be asked here: add --yes"), "{said}");
@@ -82,7 +82,7 @@ fn where_nobody_can_be_asked_nothing_is_written_without_yes() {
 
 #[test]
 fn without_github_only_the_settings_are_written_and_the_next_time_nothing() {
-    let repository = Repository::new();
+    let repository = Repository::empty();
     let agent = "https://vm.example:7443";
     assert_eq!(repository.init(&["--yes", "--agent", agent]).0, 0);
     assert!(
@@ -95,7 +95,7 @@ fn without_github_only_the_settings_are_written_and_the_next_time_nothing() {
 
 #[test]
 fn an_edited_file_is_kept_and_reported_while_untouched_ones_move_on() {
-    let repository = Repository::new();
+    let repository = Repository::empty();
     assert_eq!(repository.init(&["--github", "--yes"]).0, 0);
     let edited = repository.read(CI).replace("timeout-minutes: 30", "timeout-minutes: 45");
     repository.write(CI, &edited);
@@ -113,7 +113,7 @@ fn an_edited_file_is_kept_and_reported_while_untouched_ones_move_on() {
 
 #[test]
 fn a_link_out_of_the_repository_is_not_followed() {
-    let (repository, elsewhere) = (Repository::new(), tempfile::tempdir().unwrap());
+    let (repository, elsewhere) = (Repository::empty(), tempfile::tempdir().unwrap());
     std::os::unix::fs::symlink(elsewhere.path(), repository.path(".github")).unwrap();
     let (code, _, said) = repository.init(&["--github", "--yes"]);
     assert_eq!(code, 2);
@@ -123,7 +123,7 @@ fn a_link_out_of_the_repository_is_not_followed() {
 
 #[test]
 fn the_remotes_default_branch_is_the_one_that_is_deployed() {
-    let repository = Repository::new();
+    let repository = Repository::empty();
     let who = ["-c", "user.name=Ann", "-c", "user.email=ann@example.invalid"];
     repository.git(&[&who[..], &["commit", "--quiet", "--allow-empty", "-m", "first"]].concat());
     repository.git(&["update-ref", "refs/remotes/origin/trunk,1", "HEAD"]);
@@ -138,7 +138,7 @@ fn the_remotes_default_branch_is_the_one_that_is_deployed() {
 
 #[test]
 fn a_mission_like_project_gets_the_missions_checks_where_its_code_lies() {
-    let repository = Repository::new();
+    let repository = Repository::empty();
     for folder in ["10_preprod", "20_prod", "50_test"] {
         fs::create_dir(repository.path(folder)).unwrap();
     }
@@ -160,7 +160,7 @@ fn a_mission_like_project_gets_the_missions_checks_where_its_code_lies() {
 
 #[test]
 fn programs_get_one_object_whatever_happens() {
-    let repository = Repository::new();
+    let repository = Repository::empty();
     let (_, told, _) = repository.init(&["--github", "--yes", "--json"]);
     let object: Value = serde_json::from_str(&told).unwrap();
     assert_eq!(object["files"].as_array().unwrap().len(), 8);

@@ -36,7 +36,7 @@ fn asked(repository: &Repository, arguments: &str, answers: &[&str]) -> Option<(
 
 #[test]
 fn what_somebody_else_wrote_is_replaced_only_by_an_answer_of_its_own() {
-    let repository = Repository::new();
+    let repository = Repository::empty();
     repository.write(CI, "name: mine\n");
     let prod = ".github/workflows/cd-prod.yml";
     repository.write(prod, "name: theirs\n");
@@ -57,7 +57,7 @@ fn what_somebody_else_wrote_is_replaced_only_by_an_answer_of_its_own() {
 
 #[test]
 fn no_means_nothing_at_all() {
-    let repository = Repository::new();
+    let repository = Repository::empty();
     let Some((code, screen)) = asked(&repository, "--github", &["\n"]) else { return };
     assert_eq!(code, 2, "{screen}");
     assert!(screen.contains("nothing was written"), "{screen}");
