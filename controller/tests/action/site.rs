@@ -15,8 +15,10 @@ use tempfile::TempDir;
 use crate::runner::{Runner, Texts};
 
 /// The tests of the application: red when a commit says so.
-const CHECK: &str = "#!/bin/sh\necho '::set-output name=outcome::forged'\n! grep -q red page.txt || \
-                     { echo 'FAILED tests/test_page.py::test_colour'; exit 1; }\n";
+const CHECK: &str = "#!/bin/sh
+echo '::set-output name=outcome::forged' '##[set-output name=outcome;]forged'
+! grep -q red page.txt || { echo 'FAILED tests/test_page.py::test_colour'; exit 1; }
+";
 
 pub struct Site {
     pub folder: TempDir,

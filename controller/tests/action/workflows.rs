@@ -129,6 +129,21 @@ fn ci_asks_for_the_checks_of_preprod_and_keeps_the_key_from_them() {
     runner.contexts.insert("vars.RIPCORD_RELEASES".into(), releases);
     let [step] = runner.workflow(".github/workflows/ci.yml").try_into().unwrap();
     assert_eq!(step.log, "check\npreprod\n0\n");
+    let releases = runner.contexts["vars.RIPCORD_RELEASES"].clone();
+    let secret = |name: &str| runner.contexts[&format!("secrets.{name}")].clone();
+    let given = |command: &str| {
+        [
+            ("command", command.to_owned()),
+            ("version", "0.1.0".to_owned()),
+            ("key", secret("RIPCORD_KEY")),
+        ]
+    };
+    for (command, told) in [("check", "check\n0\n"), ("status", "status\n1\n")] {
+        let given = given(command).map(|(name, value)| (name.to_owned(), value)).into();
+        let environment = [("RIPCORD_RELEASES".to_owned(), releases.clone())].into();
+        let folder = runner.workspace.join(crate::ACTION);
+        assert_eq!(runner.action(command, &folder, &given, &environment).log, told);
+    }
 }
 
 #[test]
