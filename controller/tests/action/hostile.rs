@@ -84,3 +84,13 @@ fn a_key_that_was_pasted_wrongly_is_refused_and_shown_nowhere() {
     assert!(!shown.contains(&secret[..16]), "{shown}");
     assert_eq!(site.places_of_the_key(), Vec::<std::path::PathBuf>::new());
 }
+
+#[test]
+fn credentials_that_a_browser_gave_other_line_ends_are_the_same_credentials() {
+    let site = Site::initialized();
+    let pasted = |file: &str| site.pem(file).replace('\n', "\r\n") + "\r\n";
+    let (ca, cert, key) = (pasted("agent-ca.pem"), pasted("operator.pem"), pasted("operator.key"));
+    let inputs = [("command", "status"), ("ca", &*ca), ("cert", &*cert), ("key", &*key)];
+    let step = site.action(&site.live("preprod"), &inputs);
+    assert_eq!(step.code, 0, "{}", step.log);
+}
