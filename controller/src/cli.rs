@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
 use crate::commands::{
-    certs, check, completions, deploy, health, help, history, hold, logs, notify, rollback, show,
-    stats, status, verdict, watch,
+    certs, check, completions, deploy, health, help, history, hold, init, logs, notify, rollback,
+    show, stats, status, verdict, watch,
 };
 
 const AFTER_HELP: &str = "\
@@ -116,6 +116,7 @@ pub(crate) enum Command {
     Verdict(verdict::Arguments),
     Notify(notify::Arguments),
     Check(check::Arguments),
+    Init(init::Arguments),
     Certs(certs::Arguments),
     Completions(completions::Arguments),
     /// Write the manual page to standard output, as roff
@@ -141,6 +142,7 @@ impl Command {
             Self::Verdict(_) => "verdict",
             Self::Notify(_) => "notify",
             Self::Check(_) => "check",
+            Self::Init(_) => "init",
             Self::Certs(_) => "certs",
             Self::Completions(_) => "completions",
             Self::Man => "man",

@@ -8,7 +8,7 @@ use std::{io, sync::Arc, time::Duration};
 use hyper_util::rt::TokioIo;
 use ripcord_proto::v1::agent_service_client::AgentServiceClient;
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
+use rustls_pki_types::ServerName;
 use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::{
@@ -150,40 +150,22 @@ async fn over(stream: TlsStream<TcpStream>) -> Result<Channel, tonic::transport:
 
 fn tls_config(target: &Target) -> Result<ClientConfig, Failure> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(&target.ca, "--ca")? {
-        roots.add(certificate).map_err(|error| unusable("--ca", &target.ca, &error))?;
+    for certificate in target.ca.certificates()? {
+        roots.add(certificate).map_err(|error| target.ca.unusable(&error))?;
     }
-    let chain = certificates(&target.cert, "--cert")?;
-    let key = PrivateKeyDer::from_pem_file(&target.key)
-        .map_err(|error| unusable("--key", &target.key, &error))?;
     let mut config = ClientConfig::builder_with_protocol_versions(&[&rustls::version::TLS13])
         .with_root_certificates(roots)
-        .with_client_auth_cert(chain, key)
-        .map_err(|error| unusable("--key", &target.key, &unusable_key(&error)))?;
+        .with_client_auth_cert(target.cert.certificates()?, target.key.key()?)
+        .map_err(|error| target.key.unusable(&unusable_key(&error)))?;
     config.alpn_protocols = vec![b"h2".to_vec()];
     Ok(config)
 }
 
-fn certificates(
-    path: &std::path::Path,
-    flag: &str,
-) -> Result<Vec<CertificateDer<'static>>, Failure> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let found = read.map_err(|error| unusable(flag, path, &error))?;
-    if found.is_empty() {
-        return Err(unusable(flag, path, &"it holds no certificate"));
-    }
-    Ok(found)
-}
-
 fn unusable_key(error: &rustls::Error) -> String {
     match error {
-        rustls::Error::InconsistentKeys(_) => "it is not the key of --cert".to_owned(),
+        rustls::Error::InconsistentKeys(_) => {
+            "it is not the key of the client certificate".to_owned()
+        }
         other => other.to_string(),
     }
-}
-
-/// A certificate that is not there or not readable is a matter of access, whatever the cause.
-fn unusable(flag: &str, path: &std::path::Path, why: &dyn std::fmt::Display) -> Failure {
-    Failure::Access { message: format!("cannot use {} ({flag}): {why}", path.display()) }
 }

@@ -2,7 +2,10 @@
 
 pub(crate) mod document;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use self::document::{Document, Fault};
 use crate::{failure::Failure, target::folder_of};
@@ -21,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) key: Option<PathBuf>,
     pub(crate) ca: Option<PathBuf>,
     pub(crate) default_environment: Option<String>,
+    /// The addresses of the environments' applications.
+    pub(crate) urls: BTreeMap<String, String>,
 }
 
 impl Settings {
@@ -31,6 +36,9 @@ impl Settings {
         self.key = self.key.take().or(other.key);
         self.ca = self.ca.take().or(other.ca);
         self.default_environment = self.default_environment.take().or(other.default_environment);
+        for (environment, url) in other.urls {
+            self.urls.entry(environment).or_insert(url);
+        }
     }
 }
 
@@ -61,9 +69,12 @@ pub(crate) fn text_of(file: &Path) -> Result<String, Failure> {
 }
 
 fn settings(text: &str, folder: &Path, home: Option<&Path>) -> Result<Settings, Fault> {
-    let Document { agent, cert, key, ca, default_environment, .. } = document::parse(text)?;
+    let document = document::parse(text)?;
+    let Document { agent, cert, key, ca, default_environment, environments, .. } = document;
     let path = |text: Option<String>| text.map(|text| resolve(&text, folder, home));
-    Ok(Settings { agent, cert: path(cert), key: path(key), ca: path(ca), default_environment })
+    let urls = environments.into_iter().filter_map(|(name, it)| Some((name, it.url?))).collect();
+    let (cert, key, ca) = (path(cert), path(key), path(ca));
+    Ok(Settings { agent, cert, key, ca, default_environment, urls })
 }
 
 /// `~/` is the home; other relative paths start at the file's folder.

@@ -13,6 +13,7 @@ use crate::{
     out,
     render::{duration, json},
     target::Sources,
+    workflow,
 };
 
 /// Agents answer a question within 10 s, or never.
@@ -55,6 +56,11 @@ impl Context {
         self.sources.default_environment()
     }
 
+    /// Where an environment's application is, as far as the files say.
+    pub(crate) fn url_of(&mut self, environment: &str) -> Option<String> {
+        self.sources.url_of(environment).map(str::to_owned)
+    }
+
     /// The environment that is meant: the one that is named, the configured one, or the only one.
     pub(crate) async fn environment(
         &mut self,
@@ -89,15 +95,13 @@ impl Context {
         if failure.is_closed_stdout() {
             return exit;
         }
-        let told = if self.wants_json() { self.json_failure(failure, exit) } else { Ok(()) };
+        let object = json::failure(Some(self.command), failure, exit);
+        let told = if self.wants_json() { out::json(&object) } else { Ok(()) };
         if told.is_err() || !self.wants_json() {
             out::complain(&failure.to_string());
         }
+        workflow::of_failure(&object);
         exit
-    }
-
-    fn json_failure(&self, failure: &Failure, exit: Exit) -> Result<(), Failure> {
-        out::json(&json::failure(Some(self.command), failure, exit))
     }
 }
 

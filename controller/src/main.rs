@@ -8,9 +8,11 @@ mod client;
 mod commands;
 mod config;
 mod context;
+mod credential;
 mod exit;
 mod failure;
 mod follow;
+mod init;
 mod out;
 mod probe;
 mod prompt;
@@ -20,6 +22,7 @@ mod revision;
 mod target;
 mod tell;
 mod usage;
+mod workflow;
 
 use std::process::ExitCode;
 

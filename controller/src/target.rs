@@ -10,26 +10,36 @@ use http::Uri;
 use crate::{
     cli::Global,
     config::{self, Settings},
+    credential::Credential,
     failure::Failure,
 };
 
 /// The agents' port where the URL names none.
 const DEFAULT_PORT: u16 = 7443;
 
-/// An agent's address, and the files that prove who is who.
+/// An agent's address, and what proves who is who.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) host: String,
     pub(crate) port: u16,
-    pub(crate) cert: PathBuf,
-    pub(crate) key: PathBuf,
-    pub(crate) ca: PathBuf,
+    pub(crate) cert: Credential,
+    pub(crate) key: Credential,
+    pub(crate) ca: Credential,
+}
+
+/// Contents of the `RIPCORD_*_PEM` variables: they win over files, wherever these are named.
+#[derive(Debug)]
+struct Contents {
+    cert: Option<Credential>,
+    key: Option<Credential>,
+    ca: Option<Credential>,
 }
 
 /// Everything that flags, variables and files say.
 #[derive(Debug)]
 pub(crate) struct Sources {
     given: Settings,
+    contents: Contents,
     config: Option<PathBuf>,
     directory: PathBuf,
     home: Option<PathBuf>,
@@ -45,11 +55,16 @@ impl Sources {
             cert: global.cert.clone(),
             key: global.key.clone(),
             ca: global.ca.clone(),
-            default_environment: None,
+            ..Settings::default()
+        };
+        let contents = Contents {
+            cert: Credential::from_environment("cert"),
+            key: Credential::from_environment("key"),
+            ca: Credential::from_environment("ca"),
         };
         let directory = std::env::current_dir().unwrap_or_default();
         let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
-        Self { given, config: global.config.clone(), directory, home, read: false }
+        Self { given, contents, config: global.config.clone(), directory, home, read: false }
     }
 
     /// The agent and the certificates.
@@ -57,24 +72,29 @@ impl Sources {
         // A file that is named is read, and told when it is wrong, whatever else is given.
         let complete = self.config.is_none()
             && self.given.agent.is_some()
-            && self.given.cert.is_some()
-            && self.given.key.is_some()
-            && self.given.ca.is_some();
+            && (self.contents.cert.is_some() || self.given.cert.is_some())
+            && (self.contents.key.is_some() || self.given.key.is_some())
+            && (self.contents.ca.is_some() || self.given.ca.is_some());
         if !complete {
             self.read_files()?;
         }
         let url = self.given.agent.as_deref().ok_or_else(|| missing("agent", "the agent's URL"))?;
         let (host, port) = host_and_port(url)?;
-        let file = |path: &Option<PathBuf>, name: &str, what: &str| {
-            path.clone().ok_or_else(|| missing(name, what))
-        };
+        let (given, contents) = (&self.given, &self.contents);
+        let ca = "the CA that signed the agent's certificate";
         Ok(Target {
             host,
             port,
-            cert: file(&self.given.cert, "cert", "the client certificate")?,
-            key: file(&self.given.key, "key", "the client certificate's key")?,
-            ca: file(&self.given.ca, "ca", "the CA that signed the agent's certificate")?,
+            cert: credential(&contents.cert, &given.cert, "cert", "the client certificate")?,
+            key: credential(&contents.key, &given.key, "key", "the client certificate's key")?,
+            ca: credential(&contents.ca, &given.ca, "ca", ca)?,
         })
+    }
+
+    /// The address of an environment's application, as far as the files know it.
+    pub(crate) fn url_of(&mut self, environment: &str) -> Option<&str> {
+        self.read_files().ok()?;
+        self.given.urls.get(environment).map(String::as_str)
     }
 
     /// The environment that is meant when none is named.
@@ -103,10 +123,25 @@ impl Sources {
     }
 }
 
+fn credential(
+    contents: &Option<Credential>,
+    file: &Option<PathBuf>,
+    name: &'static str,
+    what: &str,
+) -> Result<Credential, Failure> {
+    let file = || file.clone().map(|path| Credential::File { name, path });
+    contents.clone().or_else(file).ok_or_else(|| missing(name, what))
+}
+
 fn missing(name: &str, what: &str) -> Failure {
     let variable = name.to_uppercase();
+    let contents = if name == "agent" {
+        String::new()
+    } else {
+        format!(" (or RIPCORD_{variable}_PEM to its contents)")
+    };
     let text = format!(
-        "{what} is not known: give --{name}, set RIPCORD_{variable}, or write `{name} = …` into \
+        "{what} is not known: give --{name}, set RIPCORD_{variable}{contents}, or write `{name} = …` into \
          ripcord.toml or ~/.config/ripcord/config.toml"
     );
     if name == "agent" { Failure::Usage(text) } else { Failure::Access { message: text } }

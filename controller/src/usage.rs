@@ -10,19 +10,28 @@ use crate::{
     exit::Exit,
     failure::Failure,
     out,
-    render::{json, sanitize::sanitize},
+    render::{github, json, sanitize::sanitize},
     report::Report,
+    tell, workflow,
 };
 
 /// Tells what is wrong with `arguments`, or the help that they ask for.
 pub(crate) fn tell(error: &clap::Error, arguments: &[OsString]) -> Exit {
-    // Nobody is left to be told when this fails.
-    let _ = error.print();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // Nobody is left to be told when this fails.
+        let _ = error.print();
         return Exit::Success;
     }
+    if tell::in_github_actions() {
+        // The text repeats the words that it is about, and they may come from a form.
+        out::say(&github::defused(&error.render().to_string()));
+    } else {
+        let _ = error.print();
+    }
+    let (verb, failure) = (verb(arguments), Failure::Usage(sentence(error)));
+    workflow::of_failure(&json::failure(verb.as_deref(), &failure, Exit::Usage));
     if wants_json(arguments) {
-        let _ = one_object(verb(arguments).as_deref(), &Failure::Usage(sentence(error)));
+        let _ = one_object(verb.as_deref(), &failure);
     }
     Exit::Usage
 }
@@ -55,11 +64,13 @@ fn verb(arguments: &[OsString]) -> Option<String> {
     arguments.iter().skip(1).find_map(known)
 }
 
-/// The first sentence of clap's text: the tips and the usage are for people.
+/// The first paragraph of clap's text as one line: the tips and the usage are for people.
 fn sentence(error: &clap::Error) -> String {
     let text = error.render().to_string();
-    let first = text.lines().next().unwrap_or_default();
-    sanitize(first.strip_prefix("error: ").unwrap_or(first)).into_owned()
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let words: Vec<&str> = first.lines().map(str::trim).collect();
+    let line = words.join(" ");
+    sanitize(line.strip_prefix("error: ").unwrap_or(&line)).into_owned()
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use tokio::{
 };
 
 use super::capture::Capture;
+use crate::credential;
 
 /// How long what was told to stop may take before it is killed: shorter than the time that an agent
 /// or a workflow that ends us gives us.
@@ -94,7 +95,12 @@ pub(super) async fn run(
 /// Both streams are one pipe, so that lines keep their order.
 fn spawn(line: &str, dir: &Path, surroundings: &Surroundings) -> io::Result<(Child, Receiver)> {
     let (reader, writer) = io::pipe()?;
-    let child = Command::new("sh")
+    let mut command = Command::new("sh");
+    // Nobody who may write checks gets to read what commands the agents.
+    for secret in credential::VARIABLES {
+        command.env_remove(secret);
+    }
+    let child = command
         .args(["-c", line])
         .current_dir(surroundings.root.join(dir))
         .env("RIPCORD_CHECK", &*surroundings.group)

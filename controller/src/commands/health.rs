@@ -16,7 +16,8 @@ use crate::{
     failure::Failure,
     out,
     probe::{self, Answer, Expected},
-    render::{json, table},
+    render::{json, sanitize::sanitize, table},
+    workflow,
 };
 
 const AFTER_HELP: &str = "\
@@ -69,8 +70,14 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    fn is_alarming(&self) -> bool {
+    /// Whether it is unhealthy, and not only because it restarts.
+    pub(crate) fn is_alarming(&self) -> bool {
         !self.answer.ok && !self.place.changing
+    }
+
+    /// Which one, and what is wrong with it.
+    pub(crate) fn told(&self) -> String {
+        sanitize(&format!("{} is unhealthy: {}", self.place.name, self.answer.wrong)).into_owned()
     }
 }
 
@@ -157,11 +164,13 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
     if let Some(voice) = &voice {
         raise(voice, &client, &found).await;
     }
+    let object = json::health(&found, exit);
     if context.wants_json() {
-        out::json(&json::health(&found, exit))?;
+        out::json(&object)?;
     } else {
         out::people(&table::health(&found))?;
     }
+    workflow::of_health(&found, &object, exit);
     Ok(exit)
 }
 

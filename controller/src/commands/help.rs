@@ -11,6 +11,9 @@ Environment variables. A flag wins over its variable, a variable over a file.
   RIPCORD_CERT     the client certificate, PEM
   RIPCORD_KEY      the client certificate's private key, PEM
   RIPCORD_CA       the CA that signed the agent's certificate, PEM
+  RIPCORD_CERT_PEM, RIPCORD_KEY_PEM, RIPCORD_CA_PEM
+                   the same three as contents instead of files: they win over files,
+                   and are never written to disk, shown, or given to other programs
   RIPCORD_CONFIG   read this file instead of looking for ripcord.toml
 
 In a GitHub workflow these are read too:
@@ -18,7 +21,8 @@ In a GitHub workflow these are read too:
                                         does not promote what another one has validated
   GITHUB_RUN_ID, GITHUB_RUN_ATTEMPT     the request id, so that a repeated step joins
   GITHUB_ACTIONS                        the story folds into one group; a check's into one for each job
-  GITHUB_STEP_SUMMARY                   the file that `check` adds its table to
+  GITHUB_OUTPUT, GITHUB_STEP_SUMMARY    the result, for later steps and for the run's page; a
+                                        check's table, too
 
 `ripcord check` hands its own environment on to jobs, and sets RIPCORD_CHECK to the group's name.";
 

@@ -8,6 +8,7 @@ pub(crate) mod health;
 pub(crate) mod help;
 pub(crate) mod history;
 pub(crate) mod hold;
+pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod man;
 pub(crate) mod notify;
@@ -45,6 +46,7 @@ pub(crate) async fn run(cli: Cli) -> Exit {
         Command::Verdict(arguments) => verdict::run(context, &arguments).await,
         Command::Notify(arguments) => notify::run(context, &arguments).await,
         Command::Check(arguments) => check::run(context, &arguments).await,
+        Command::Init(arguments) => init::run(context, &arguments).await,
         Command::Certs(arguments) => certs::run(context, &arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man => man::run(),

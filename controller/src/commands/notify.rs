@@ -5,7 +5,9 @@ use ripcord_proto::v1::{
     NotifyTestRequest, NotifyTestResponse, SinkState, SinkTest, SinkTestOutcome,
 };
 
-use crate::{client::Agent, context::Context, exit::Exit, failure::Failure, out, render::sinks};
+use crate::{
+    client::Agent, context::Context, exit::Exit, failure::Failure, out, render::sinks, workflow,
+};
 
 const AFTER_HELP: &str = "\
 Nothing is posted for people: of a Discord webhook, only its address is looked at. Asks for the right
@@ -48,8 +50,11 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
     } else {
         out::people(&sinks::table(&tested))?;
     }
-    let all_work = tested.sinks.iter().all(works);
-    Ok(if all_work { Exit::Success } else { Exit::Unhealthy })
+    if !tested.sinks.iter().all(works) {
+        workflow::of_unwell(context.command, "a sink of the agent would tell nobody");
+        return Ok(Exit::Unhealthy);
+    }
+    Ok(Exit::Success)
 }
 
 async fn ask(agent: &Agent, send: bool) -> Result<NotifyTestResponse, Failure> {

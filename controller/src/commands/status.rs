@@ -14,6 +14,7 @@ use crate::{
     failure::Failure,
     out,
     render::{json, table},
+    workflow,
 };
 
 /// How often `-w` looks.
@@ -56,7 +57,11 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
     let text = shown(context, &status)?;
     if context.wants_json() { out::result(&text) } else { out::people(&text) }?;
     let failed = arguments.check && status.environments.iter().any(needs_attention);
-    Ok(if failed { Exit::Unhealthy } else { Exit::Success })
+    if failed {
+        workflow::of_unwell(context.command, "an environment is unhealthy or stranded");
+        return Ok(Exit::Unhealthy);
+    }
+    Ok(Exit::Success)
 }
 
 /// Asks for these environments; for all that may be seen, when none is named.

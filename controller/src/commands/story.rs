@@ -10,9 +10,9 @@ use crate::{
     failure::Failure,
     follow::{Follow, Opening},
     out,
-    render::{github, result},
+    render::result,
     report::{Outcome, Report},
-    tell,
+    tell, workflow,
 };
 
 /// Follows what `opening` asks for; `report` learns what there is to know on the way.
@@ -68,7 +68,7 @@ fn went_badly(outcome: Outcome) -> bool {
 
 /// Tells the result, or why there is none, and gives the exit code.
 pub(crate) fn conclude(
-    context: &Context,
+    context: &mut Context,
     mut report: Report,
     ended: Result<(), Failure>,
     asked: Asked,
@@ -89,9 +89,8 @@ pub(crate) fn conclude(
             Ok(())
         }
     };
-    if tell::in_github_actions() && exit != Exit::Success {
-        out::say(&github::error(&annotation(&report)));
-    }
+    let url = report.environment.as_deref().and_then(|name| context.url_of(name));
+    workflow::of_report(&report, url.as_deref(), exit);
     exit
 }
 
@@ -108,14 +107,5 @@ fn tell_people(report: &Report, failure: Option<Failure>) {
     {
         let environment = report.environment.as_deref().unwrap_or_default();
         out::say(&format!("attach again with: ripcord watch {environment} {number}"));
-    }
-}
-
-fn annotation(report: &Report) -> String {
-    let text = result::result(report);
-    let first = text.lines().next().unwrap_or_default();
-    match &report.reason {
-        Some(reason) => format!("{first}: {}", crate::render::sanitize::sanitize(reason)),
-        None => first.to_owned(),
     }
 }

@@ -18,18 +18,18 @@ pub(crate) struct Document {
     pub(crate) key: Option<String>,
     pub(crate) ca: Option<String>,
     pub(crate) default_environment: Option<String>,
-    #[serde(default, rename = "environments")]
-    _environments: BTreeMap<String, RawEnvironment>,
+    #[serde(default)]
+    pub(crate) environments: BTreeMap<String, RawEnvironment>,
     #[serde(default)]
     pub(crate) checks: BTreeMap<String, RawChecks>,
 }
 
-/// `[environments.NAME]`: known, so that a misspelt key of it is found.
+/// `[environments.NAME]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawEnvironment {
-    #[serde(rename = "url")]
-    _url: Option<String>,
+pub(crate) struct RawEnvironment {
+    pub(crate) url: Option<String>,
+    /// Known, so that a misspelt key beside it is found.
     #[serde(rename = "contains")]
     _contains: Option<String>,
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::project::Project;
+use crate::project::{Project, said};
 
 #[tokio::test]
 async fn a_green_group_exits_with_0_and_names_every_job_with_its_time() {
@@ -216,4 +216,14 @@ async fn ndjson_tells_each_change_and_then_the_same_object() {
     assert_eq!((&lines[0]["event"], &lines[0]["name"]), (&json!("began"), &json!("x")));
     assert_eq!(lines[1]["step"]["outcome"], "passed");
     assert_eq!(lines[2]["schema"], "ripcord/v1/check");
+}
+
+#[tokio::test]
+async fn jobs_do_not_get_the_certificates_that_command_an_agent() {
+    let project = Project::of_jobs(&[("nosy", "env | sort", "")]);
+    let mut command = project.command(&["-v"]);
+    command.env("RIPCORD_KEY_PEM", "canary").env("RIPCORD_CERT_PEM", "canary").env("OWN", "mine");
+    let said = said(command).await;
+    assert!(said.stderr.contains("OWN=mine") && said.stderr.contains("RIPCORD_CHECK=a"));
+    assert!(!said.stderr.contains("canary"), "{}", said.stderr);
 }
