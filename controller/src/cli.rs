@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
 use crate::commands::{
-    certs, completions, deploy, health, help, history, hold, logs, notify, rollback, show, stats,
-    status, verdict, watch,
+    certs, check, completions, deploy, health, help, history, hold, logs, notify, rollback, show,
+    stats, status, verdict, watch,
 };
 
 const AFTER_HELP: &str = "\
@@ -16,6 +16,7 @@ Examples:
   ripcord deploy preprod --sha acfdb42     deploy, and wait for the verdict
   ripcord status                           what runs where
   ripcord logs preprod -f -n 100           follow the application's log
+  ripcord check preprod                    run the checks of ripcord.toml, as CI does
   ripcord rollback preprod                 back to what was validated last
 
 Exit codes: 0 done · 1 unexpected · 2 usage · 3 did not become live · 4 certificate or role ·
@@ -114,6 +115,7 @@ pub(crate) enum Command {
     Resume(hold::ResumeArguments),
     Verdict(verdict::Arguments),
     Notify(notify::Arguments),
+    Check(check::Arguments),
     Certs(certs::Arguments),
     Completions(completions::Arguments),
     /// Write the manual page to standard output, as roff
@@ -138,6 +140,7 @@ impl Command {
             Self::Resume(_) => "resume",
             Self::Verdict(_) => "verdict",
             Self::Notify(_) => "notify",
+            Self::Check(_) => "check",
             Self::Certs(_) => "certs",
             Self::Completions(_) => "completions",
             Self::Man => "man",

@@ -1,20 +1,14 @@
 //! `ripcord.toml` and the user's `config.toml`: found, read, and checked key by key.
 
+pub(crate) mod document;
+
 use std::path::{Path, PathBuf};
 
-use toml::{Table, Value};
-
+use self::document::{Document, Fault};
 use crate::{failure::Failure, target::folder_of};
 
 /// The name of a project's file.
 const PROJECT_FILE: &str = "ripcord.toml";
-
-const TOP: &[&str] =
-    &["agent", "cert", "key", "ca", "default_environment", "environments", "checks"];
-const ENVIRONMENT: &[&str] = &["url", "contains"];
-const CHECK: &[&str] = &["dir", "setup", "jobs"];
-const JOB: &[&str] =
-    &["name", "run", "fix", "dir", "allow_failure", "needs", "artifacts", "timeout"];
 
 /// How close a name must be to be suggested: 1 is the same.
 const SIMILAR: f64 = 0.7;
@@ -56,33 +50,20 @@ pub(crate) fn find_project_file(directory: &Path) -> Option<PathBuf> {
 
 /// Reads and checks one file.
 pub(crate) fn read(file: &Path, home: Option<&Path>) -> Result<Settings, Failure> {
-    let wrong = |why: &dyn std::fmt::Display| Failure::Usage(format!("{}: {why}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
-    parse(&text, folder_of(file), home).map_err(|why| wrong(&why))
+    let text = text_of(file)?;
+    settings(&text, folder_of(file), home).map_err(|fault| fault.of(file))
 }
 
-fn parse(text: &str, folder: &Path, home: Option<&Path>) -> Result<Settings, String> {
-    let table: Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
-    check_keys(&table)?;
-    let path = |key: &str| {
-        let text = text_of(&table, key)?;
-        Ok::<_, String>(text.map(|text| resolve(&text, folder, home)))
-    };
-    Ok(Settings {
-        agent: text_of(&table, "agent")?,
-        cert: path("cert")?,
-        key: path("key")?,
-        ca: path("ca")?,
-        default_environment: text_of(&table, "default_environment")?,
-    })
+/// The text of a file that must be there.
+pub(crate) fn text_of(file: &Path) -> Result<String, Failure> {
+    let unread = |error| Failure::Usage(format!("{}: {error}", file.display()));
+    std::fs::read_to_string(file).map_err(unread)
 }
 
-fn text_of(table: &Table, key: &str) -> Result<Option<String>, String> {
-    match table.get(key) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(other) => Err(format!("`{key}` must be a text, not {}", other.type_str())),
-    }
+fn settings(text: &str, folder: &Path, home: Option<&Path>) -> Result<Settings, Fault> {
+    let Document { agent, cert, key, ca, default_environment, .. } = document::parse(text)?;
+    let path = |text: Option<String>| text.map(|text| resolve(&text, folder, home));
+    Ok(Settings { agent, cert: path(cert), key: path(key), ca: path(ca), default_environment })
 }
 
 /// `~/` is the home; other relative paths start at the file's folder.
@@ -91,44 +72,6 @@ fn resolve(text: &str, folder: &Path, home: Option<&Path>) -> PathBuf {
         (Some(rest), Some(home)) => home.join(rest),
         _ => folder.join(text),
     }
-}
-
-fn check_keys(table: &Table) -> Result<(), String> {
-    known("", table, TOP)?;
-    for (path, environment) in tables_in(table, "environments")? {
-        known(&path, environment, ENVIRONMENT)?;
-    }
-    for (path, check) in tables_in(table, "checks")? {
-        known(&path, check, CHECK)?;
-        let jobs = check.get("jobs").and_then(Value::as_array);
-        for job in jobs.into_iter().flatten().filter_map(Value::as_table) {
-            known(&format!("{path}.jobs"), job, JOB)?;
-        }
-    }
-    Ok(())
-}
-
-fn tables_in<'a>(table: &'a Table, key: &str) -> Result<Vec<(String, &'a Table)>, String> {
-    let Some(value) = table.get(key) else { return Ok(Vec::new()) };
-    let named = value.as_table().ok_or_else(|| format!("`{key}` must be a table"))?;
-    let children = named.iter().map(|(name, child)| {
-        let path = format!("{key}.{name}");
-        let child = child.as_table().ok_or_else(|| format!("`{path}` must be a table"))?;
-        Ok((path, child))
-    });
-    children.collect()
-}
-
-fn known(path: &str, table: &Table, allowed: &[&str]) -> Result<(), String> {
-    let Some(unknown) = table.keys().find(|key| !allowed.contains(&key.as_str())) else {
-        return Ok(());
-    };
-    let dot = if path.is_empty() { "" } else { "." };
-    let advice = match similar(unknown, allowed) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("known are {}", allowed.join(", ")),
-    };
-    Err(format!("unknown key `{path}{dot}{unknown}`; {advice}"))
 }
 
 /// The name that was probably meant.
@@ -142,22 +85,26 @@ pub(crate) fn similar<'a>(given: &str, names: &[&'a str]) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> Result<Settings, String> {
-        parse(text, Path::new("/repo"), Some(Path::new("/home/ann")))
+    fn parsed(text: &str) -> Result<Settings, Fault> {
+        settings(text, Path::new("/repo"), Some(Path::new("/home/ann")))
     }
 
     #[test]
-    fn a_misspelt_key_is_an_error_that_names_the_right_one() {
+    fn a_misspelt_key_is_an_error_that_names_its_line_and_the_right_one() {
+        let told = |text: &str| parsed(text).expect_err("unknown").of(Path::new("r.toml"));
         assert_eq!(
-            parsed("agnet = 'x'").expect_err("unknown"),
-            "unknown key `agnet`; did you mean `agent`?"
+            told("agnet = 'x'").to_string(),
+            "r.toml:1: unknown key `agnet`; did you mean `agent`?"
         );
         assert_eq!(
-            parsed("[environments.prod]\ncontain = 'x'").expect_err("unknown"),
-            "unknown key `environments.prod.contain`; did you mean `contains`?"
+            told("[environments.prod]\ncontain = 'x'").to_string(),
+            "r.toml:2: unknown key `contain`; did you mean `contains`?"
         );
-        let nested = "[checks.a]\n[[checks.a.jobs]]\nalow_failure = true";
-        assert!(parsed(nested).expect_err("unknown").contains("`allow_failure`"));
+        let nested = "[[checks.a.jobs]]\nname = 'x'\nrun = 'x'\nalow_failure = true";
+        assert_eq!(
+            told(nested).to_string(),
+            "r.toml:4: unknown key `alow_failure`; did you mean `allow_failure`?"
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What every command needs: how it was called, which agent it speaks to, how it tells.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use ripcord_core::EnvironmentName;
 use ripcord_proto::v1::StatusRequest;
@@ -43,6 +43,16 @@ impl Context {
     /// The agent that is meant. Reads certificates, and connects to nothing.
     pub(crate) fn agent(&mut self) -> Result<Agent, Failure> {
         Agent::new(&self.sources.target()?)
+    }
+
+    /// The project's file, where there is one.
+    pub(crate) fn project_file(&self) -> Option<PathBuf> {
+        self.sources.project_file()
+    }
+
+    /// The environment that files say is meant when none is named.
+    pub(crate) fn default_environment(&mut self) -> Result<Option<String>, Failure> {
+        self.sources.default_environment()
     }
 
     /// The environment that is meant: the one that is named, the configured one, or the only one.

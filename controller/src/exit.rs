@@ -78,13 +78,15 @@ impl Exit {
                 "refused (hold, confirmation, ancestry, quarantine, not validated, another plan than shown, unknown SHA, backup or environment)"
             }
             Self::RolledBack => {
-                "CI red or deadline: rolled back, service healthy (or kept: nothing to roll back to)"
+                "CI red or deadline: rolled back, service healthy (or kept: nothing to roll back to); check: red"
             }
             Self::Undecided => "client --timeout ended the wait; still undecided",
             Self::Superseded => "superseded (only with --fail-on superseded, else 0)",
             Self::Unhealthy => "unhealthy (health, status --check), or not told (notify test)",
             Self::Stranded => "stranded: a human is needed now",
-            Self::Detached => "detached by Ctrl-C; the deployment goes on",
+            Self::Detached => {
+                "detached by Ctrl-C; the deployment goes on (check: everything was stopped)"
+            }
         }
     }
 }

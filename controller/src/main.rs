@@ -2,6 +2,7 @@
 
 mod alarm;
 mod certs;
+mod check;
 mod cli;
 mod client;
 mod commands;

@@ -83,14 +83,16 @@ impl Sources {
         Ok(self.given.default_environment.clone())
     }
 
+    /// The project's file: the one that is named, or the nearest one.
+    pub(crate) fn project_file(&self) -> Option<PathBuf> {
+        self.config.clone().or_else(|| config::find_project_file(&self.directory))
+    }
+
     fn read_files(&mut self) -> Result<(), Failure> {
         if std::mem::replace(&mut self.read, true) {
             return Ok(());
         }
-        let project = match &self.config {
-            Some(named) => Some(named.clone()),
-            None => config::find_project_file(&self.directory),
-        };
+        let project = self.project_file();
         let user = self.home.as_ref().map(|home| home.join(".config/ripcord/config.toml"));
         let user = user.filter(|file| file.is_file());
         for file in [project, user].into_iter().flatten() {

@@ -17,7 +17,10 @@ In a GitHub workflow these are read too:
   GITHUB_SHA                            the commit, when --sha is not given and the environment
                                         does not promote what another one has validated
   GITHUB_RUN_ID, GITHUB_RUN_ATTEMPT     the request id, so that a repeated step joins
-  GITHUB_ACTIONS                        the story folds into one group";
+  GITHUB_ACTIONS                        the story folds into one group; a check's into one for each job
+  GITHUB_STEP_SUMMARY                   the file that `check` adds its table to
+
+`ripcord check` hands its own environment on to jobs, and sets RIPCORD_CHECK to the group's name.";
 
 const CONFIG: &str = "\
 Configuration. What flags and variables do not say is read from
@@ -34,7 +37,8 @@ Both take these keys; the first file that has a key wins:
   ca    = \"~/.config/ripcord/agent-ca.pem\"
   default_environment = \"preprod\"
 
-ripcord.toml may also hold [environments.NAME] and [checks.NAME]. Unknown keys are errors.";
+ripcord.toml may also hold [environments.NAME] and [checks.NAME], which `ripcord help check`
+explains. Unknown keys are errors.";
 
 const TOPICS: [&str; 3] = ["exit-codes", "environment", "config"];
 

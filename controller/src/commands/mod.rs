@@ -1,6 +1,7 @@
 //! The verbs, one per file, and the one place that sends a command line to its verb.
 
 pub(crate) mod certs;
+pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod deploy;
 pub(crate) mod health;
@@ -43,6 +44,7 @@ pub(crate) async fn run(cli: Cli) -> Exit {
         Command::Resume(arguments) => hold::resume(context, &arguments).await,
         Command::Verdict(arguments) => verdict::run(context, &arguments).await,
         Command::Notify(arguments) => notify::run(context, &arguments).await,
+        Command::Check(arguments) => check::run(context, &arguments).await,
         Command::Certs(arguments) => certs::run(context, &arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man => man::run(),

@@ -1,0 +1,1 @@
+"""A kitchen that scales its recipes."""
