@@ -11,6 +11,7 @@ mod context;
 mod exit;
 mod failure;
 mod follow;
+mod lint;
 mod out;
 mod probe;
 mod prompt;
