@@ -21,7 +21,8 @@ pub(crate) struct Agent {
 /// `[environments.NAME]`.
 #[derive(Debug, Default)]
 pub(crate) struct Environment {
-    pub(crate) branch: String,
+    /// Whose pushes CI has to judge; none when other events start it.
+    pub(crate) branch: Option<String>,
     /// The files that GitHub's verdict comes from, with their lines.
     pub(crate) workflows: Vec<(String, usize)>,
     pub(crate) compose: Option<Compose>,
@@ -58,6 +59,11 @@ impl Agent {
         }
     }
 
+    /// Whether verdicts come from GitHub.
+    pub(crate) fn asks_github(&self) -> bool {
+        self.environments.iter().any(|one| !one.workflows.is_empty())
+    }
+
     /// The workflow files that somebody waits for.
     pub(crate) fn workflows(&self) -> impl Iterator<Item = &str> {
         let environments = self.environments.iter();
@@ -75,11 +81,16 @@ fn environment(table: &DeTable<'_>, text: &str) -> Environment {
     let inner = |key: &str| table.get(key).and_then(|inner| inner.get_ref().as_table());
     let compose = inner("runtime").filter(|runtime| string(runtime, "kind") == Some("compose"));
     let verify = inner("verify");
-    let is_github = verify.is_some_and(|verify| {
-        string(verify, "source") == Some("github") && string(verify, "when") != Some("none")
+    // Without a source, commands win over workflows.
+    let is_github = verify.is_some_and(|verify| match string(verify, "source") {
+        _ if string(verify, "when") == Some("none") => false,
+        Some(source) => source == "github",
+        None => !verify.contains_key("run"),
     });
+    let is_push =
+        verify.is_none_or(|verify| matches!(string(verify, "event"), None | Some("push")));
     Environment {
-        branch: string(table, "branch").unwrap_or("main").to_owned(),
+        branch: is_push.then(|| string(table, "branch").unwrap_or("main").to_owned()),
         workflows: verify.filter(|_| is_github).map_or_else(Vec::new, |it| workflows(it, text)),
         compose: compose.and_then(|runtime| {
             let project = string(runtime, "project").map(str::to_owned);

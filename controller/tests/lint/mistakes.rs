@@ -26,7 +26,7 @@ const PROJECT: [Mistake; 5] = [
 
 #[rustfmt::skip]
 const VERDICT: [Mistake; 14] = [
-    (CI, "jobs:", "jobs: [", &["RC004 .github/workflows/ci.yml:11"]),
+    (CI, "jobs:", "jobs: [", &["RC004 .github/workflows/ci.yml:12"]),
     ("agent.toml", "\"ci.yml\"", "\"ci.yml\", \"CI Pipeline\"", &["RC010 agent.toml:9"]),
     (NIGHTLY, "  schedule:\n    - cron: \"0 2 * * *\"", "  push:", &["RC011 .github/workflows/nightly.yml:1"]),
     (CI, "  push:\n    branches: [main]\n", "", &["RC012 .github/workflows/ci.yml:2"]),
@@ -39,7 +39,7 @@ const VERDICT: [Mistake; 14] = [
     (CI, "github.sha }}\n  cancel-in-progress: ${{ github.event_name == 'pull_request' }}", "github.ref }}\n  cancel-in-progress: true", &["RC014 .github/workflows/ci.yml:9"]),
     (CI, "    runs-on: ubuntu-24.04", "    runs-on: ubuntu-24.04\n    concurrency: { group: c, cancel-in-progress: true }", &["RC014 .github/workflows/ci.yml:13"]),
     (CI, "  checks:\n", "  checks:\n    continue-on-error: true\n", &["RC015 .github/workflows/ci.yml:12"]),
-    (NIGHTLY, "pytest --soak", "|\n          touch report\n          git commit -m 'report [skip ci]'", &["RC016 .github/workflows/nightly.yml:10"]),
+    (NIGHTLY, "pytest --soak", "|\n          touch report\n          git commit -m 'report [skip ci]'", &["RC016 .github/workflows/nightly.yml:11"]),
 ];
 
 #[rustfmt::skip]

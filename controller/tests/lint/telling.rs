@@ -85,6 +85,16 @@ fn the_agents_configuration_may_lie_elsewhere() {
 }
 
 #[test]
+fn the_verdicts_source_is_the_agents_own_default() {
+    let repository = Repository::good();
+    repository.edit(CI, "branches: [main]", "branches: [master]");
+    repository.edit("agent.toml", "source = \"github\"\n", "");
+    assert_eq!(repository.findings(), [format!("RC012 {CI}:4")], "workflows alone mean github");
+    repository.edit("agent.toml", "workflows =", "event = \"workflow_dispatch\"\nworkflows =");
+    assert_eq!(repository.findings(), [""; 0], "pushes start nothing that is waited for");
+}
+
+#[test]
 fn projects_that_the_agent_names_are_told_apart() {
     let repository = Repository::good();
     for environment in ["preprod", "prod"] {

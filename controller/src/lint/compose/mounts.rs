@@ -17,8 +17,11 @@ pub(super) struct Mount {
 impl Mount {
     /// Whether one can change what the other sees.
     pub(super) fn shares(&self, other: &Self) -> bool {
-        let holds = |outer: &str, inner: &str| {
-            inner == outer || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
+        let holds = |outer: &str, inner: &str| match inner.strip_prefix(outer) {
+            Some("") => true,
+            Some(rest) if outer.is_empty() => !rest.starts_with(['/', '.']),
+            Some(rest) => rest.starts_with('/'),
+            None => false,
         };
         let related = holds(&self.source, &other.source) || holds(&other.source, &self.source);
         related && !(self.is_read_only && other.is_read_only)

@@ -26,7 +26,7 @@ pub(super) fn judge(
     for workflow in workflows {
         if gives_verdict(workflow, agent) {
             verdict::judge(workflow, &branches, findings);
-        } else if agent.is_some_and(|agent| agent.workflows().next().is_some()) {
+        } else if agent.is_some_and(Agent::asks_github) {
             verdict::unknown(workflow, &branches, findings);
         }
         delivery::judge(workflow, findings);
@@ -44,13 +44,12 @@ fn deployed_branches(
     agent: Option<&Agent>,
     sources: &Sources,
 ) -> BTreeSet<String> {
-    let environments = agent.into_iter().flat_map(|agent| &agent.environments);
-    let watched = environments.filter(|environment| !environment.workflows.is_empty());
-    let mut branches: BTreeSet<String> = watched.map(|one| one.branch.clone()).collect();
-    if branches.is_empty() {
-        let deploying = workflows.iter().filter(|one| model::jobs(one).any(|job| job.deploys()));
-        branches.extend(deploying.flat_map(pushed_branches));
+    if let Some(agent) = agent.filter(|agent| agent.asks_github()) {
+        let watched = agent.environments.iter().filter(|one| !one.workflows.is_empty());
+        return watched.filter_map(|one| one.branch.clone()).collect();
     }
+    let deploying = workflows.iter().filter(|one| model::jobs(one).any(|job| job.deploys()));
+    let mut branches: BTreeSet<String> = deploying.flat_map(pushed_branches).collect();
     if branches.is_empty() {
         branches.insert(sources.branch.clone().unwrap_or_else(|| "main".to_owned()));
     }
@@ -67,11 +66,9 @@ fn pushed_branches(workflow: &Document<'_>) -> Vec<String> {
 }
 
 fn gives_verdict(workflow: &Document<'_>, agent: Option<&Agent>) -> bool {
-    let mut known = agent.into_iter().flat_map(Agent::workflows).peekable();
-    if known.peek().is_some() {
-        known.any(|file| file == workflow.name())
-    } else {
-        ["ci.yml", "ci.yaml"].contains(&workflow.name())
+    match agent.filter(|agent| agent.asks_github()) {
+        Some(agent) => agent.workflows().any(|file| file == workflow.name()),
+        None => ["ci.yml", "ci.yaml"].contains(&workflow.name()),
     }
 }
 
