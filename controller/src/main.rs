@@ -13,6 +13,8 @@ mod failure;
 mod follow;
 mod lint;
 mod out;
+#[cfg(test)]
+mod pages;
 mod probe;
 mod prompt;
 mod render;
