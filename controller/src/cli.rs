@@ -187,17 +187,31 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// In `ripcord logs`, a bare `--agent` means the agent's own log; with a URL behind it, it is the
-/// global option. One name cannot be both for the parser, so the first becomes `--agent-log`.
+/// global option. In `ripcord check`, a bare `--config` means the lint; with a file behind it, it is
+/// the global option. One name cannot be both for the parser, so the first becomes another.
 pub(crate) fn arguments(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = given.collect();
-    let logs = arguments.iter().position(|argument| argument == "logs").unwrap_or(arguments.len());
-    for at in logs..arguments.len() {
+    bare(&mut arguments, "logs", ["--agent", "--agent-log"], |next| !next.starts_with("https://"));
+    bare(&mut arguments, "check", ["--config", "--lint"], |next| {
+        next.is_empty() || next.starts_with('-')
+    });
+    arguments
+}
+
+/// Gives an option of `command` its other name where no value follows.
+fn bare(
+    arguments: &mut [OsString],
+    command: &str,
+    [name, other]: [&str; 2],
+    is_no_value: impl Fn(&str) -> bool,
+) {
+    let from = arguments.iter().position(|argument| argument == command);
+    for at in from.unwrap_or(arguments.len())..arguments.len() {
         let next = arguments.get(at + 1).and_then(|next| next.to_str()).unwrap_or_default();
-        if arguments[at] == "--agent" && !next.starts_with("https://") {
-            arguments[at] = "--agent-log".into();
+        if arguments[at] == name && is_no_value(next) {
+            arguments[at] = other.into();
         }
     }
-    arguments
 }
 
 #[cfg(test)]
@@ -222,6 +236,15 @@ mod tests {
         for kept in ["ripcord --agent https://x logs", "ripcord logs --agent https://x prod"] {
             assert_eq!(rewritten(kept), kept);
         }
+    }
+
+    #[test]
+    fn check_config_is_the_lint_unless_a_file_follows() {
+        let rewritten = |line: &str| arguments(line.split(' ').map(OsString::from))[2].clone();
+        assert_eq!(rewritten("ripcord check --config"), "--lint");
+        assert_eq!(rewritten("ripcord check --config --json"), "--lint");
+        assert_eq!(rewritten("ripcord check --config other.toml"), "--config");
+        assert_eq!(rewritten("ripcord deploy --config"), "--config");
     }
 
     #[test]

@@ -13,7 +13,10 @@ mod exit;
 mod failure;
 mod follow;
 mod init;
+mod lint;
 mod out;
+#[cfg(test)]
+mod pages;
 mod probe;
 mod prompt;
 mod render;

@@ -24,6 +24,7 @@ use crate::{
         stop::told_to_stop,
         summary, tell,
     },
+    commands::check_config,
     config::{self, document},
     context::Context,
     exit::Exit,
@@ -39,6 +40,7 @@ Examples:
   ripcord check preprod --fix    let the tools that can repair do so, then check
   ripcord check --list           what there is
   ripcord check preprod --json   one object, for programs
+  ripcord check --config         judge ripcord.toml, the workflows and the compose files
 
 A group of ripcord.toml:
   [checks.preprod]
@@ -75,10 +77,20 @@ pub(crate) struct Arguments {
     /// How many jobs run at a time; as many as there are cores
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
+    /// Judge ripcord.toml, the workflows and the compose files, and run nothing. A bare --config is
+    /// the same
+    #[arg(long, conflicts_with_all = ["group", "list", "fix", "jobs"])]
+    lint: bool,
+    /// With --lint: the agent's configuration, to compare with
+    #[arg(long, value_name = "FILE", requires = "lint")]
+    agent_config: Option<PathBuf>,
 }
 
 /// Runs it.
 pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    if arguments.lint {
+        return check_config::run(context, arguments.agent_config.as_deref());
+    }
     let file = context.project_file().ok_or_else(nothing_to_read)?;
     let groups = read(&file)?;
     let named = arguments.group.as_deref();

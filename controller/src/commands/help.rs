@@ -2,7 +2,7 @@
 
 use clap::{Args, CommandFactory};
 
-use crate::{cli::Cli, config::similar, exit::Exit, failure::Failure, out};
+use crate::{cli::Cli, config::similar, exit::Exit, failure::Failure, lint, out};
 
 const ENVIRONMENT: &str = "\
 Environment variables. A flag wins over its variable, a variable over a file.
@@ -44,12 +44,12 @@ Both take these keys; the first file that has a key wins:
 ripcord.toml may also hold [environments.NAME] and [checks.NAME], which `ripcord help check`
 explains. Unknown keys are errors.";
 
-const TOPICS: [&str; 3] = ["exit-codes", "environment", "config"];
+const TOPICS: [&str; 4] = ["exit-codes", "environment", "config", "lint"];
 
-/// Explain exit-codes, environment, config, or a command
+/// Explain exit-codes, environment, config, lint, or a command
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// exit-codes, environment, config, or a command
+    /// exit-codes, environment, config, lint, or a command
     topic: Option<String>,
 }
 
@@ -60,6 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Some("exit-codes") => out::result(&exit_codes())?,
         Some("environment") => out::result(ENVIRONMENT)?,
         Some("config") => out::result(CONFIG)?,
+        Some("lint") => out::result(&lint::tell::codes())?,
         Some(command) => out::result(&command_help(command)?)?,
     }
     Ok(Exit::Success)

@@ -2,6 +2,7 @@
 
 pub(crate) mod certs;
 pub(crate) mod check;
+pub(crate) mod check_config;
 pub(crate) mod completions;
 pub(crate) mod deploy;
 pub(crate) mod health;

@@ -91,6 +91,16 @@ impl Fault {
         Self { line: None, message: message.into() }
     }
 
+    /// The line, where it is one line's.
+    pub(crate) fn line(&self) -> Option<usize> {
+        self.line
+    }
+
+    /// What is wrong.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The failure of the command that needed `file`.
     pub(crate) fn of(&self, file: &Path) -> Failure {
         let line = self.line.map(|line| format!(":{line}")).unwrap_or_default();

@@ -127,7 +127,7 @@ async fn jobs_inherit_the_environment_know_their_group_and_have_nothing_to_read(
     project.write("typed", "a line that is not for jobs\n");
     command.stdin(std::fs::File::open(project.path("typed")).unwrap());
     command.env("TOKEN_OF_MINE", "kept").env_remove("CI");
-    assert_eq!(crate::project::said(command).await.code, 0);
+    assert_eq!(said(command).await.code, 0);
     let seen = project.read("seen");
     assert!(seen.contains("RIPCORD_CHECK=a\n") && seen.contains("TOKEN_OF_MINE=kept\n"), "{seen}");
     assert!(!seen.lines().any(|line| line.starts_with("CI=")), "{seen}");
