@@ -148,23 +148,40 @@ async fn over(stream: TlsStream<TcpStream>) -> Result<Channel, tonic::transport:
         .await
 }
 
-fn tls_config(target: &Target) -> Result<ClientConfig, Failure> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(&target.ca, "--ca")? {
-        roots.add(certificate).map_err(|error| unusable("--ca", &target.ca, &error))?;
-    }
+/// What an agent is called with: TLS 1.3, and the certificates of both sides.
+pub(crate) fn tls_config(target: &Target) -> Result<ClientConfig, Failure> {
+    let roots = roots(&target.ca)?;
     let chain = certificates(&target.cert, "--cert")?;
     let key = PrivateKeyDer::from_pem_file(&target.key)
         .map_err(|error| unusable("--key", &target.key, &error))?;
+    with_identity(roots, chain, key)
+        .map_err(|error| unusable("--key", &target.key, &unusable_key(&error)))
+}
+
+/// TLS 1.3 with a client certificate that has this key.
+pub(crate) fn with_identity(
+    roots: RootCertStore,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ClientConfig, rustls::Error> {
     let mut config = ClientConfig::builder_with_protocol_versions(&[&rustls::version::TLS13])
         .with_root_certificates(roots)
-        .with_client_auth_cert(chain, key)
-        .map_err(|error| unusable("--key", &target.key, &unusable_key(&error)))?;
+        .with_client_auth_cert(chain, key)?;
     config.alpn_protocols = vec![b"h2".to_vec()];
     Ok(config)
 }
 
-fn certificates(
+/// The authorities of a file.
+pub(crate) fn roots(file: &std::path::Path) -> Result<RootCertStore, Failure> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(file, "--ca")? {
+        roots.add(certificate).map_err(|error| unusable("--ca", file, &error))?;
+    }
+    Ok(roots)
+}
+
+/// The certificates of a file; `flag` names it.
+pub(crate) fn certificates(
     path: &std::path::Path,
     flag: &str,
 ) -> Result<Vec<CertificateDer<'static>>, Failure> {
@@ -176,7 +193,7 @@ fn certificates(
     Ok(found)
 }
 
-fn unusable_key(error: &rustls::Error) -> String {
+pub(crate) fn unusable_key(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InconsistentKeys(_) => "it is not the key of --cert".to_owned(),
         other => other.to_string(),

@@ -8,6 +8,7 @@ use ripcord_proto::v1::StatusRequest;
 use crate::{
     cli::{Format, Global},
     client::{Agent, Client},
+    doctor::Configuration,
     exit::{self, Exit},
     failure::Failure,
     out,
@@ -43,6 +44,11 @@ impl Context {
     /// The agent that is meant. Reads certificates, and connects to nothing.
     pub(crate) fn agent(&mut self) -> Result<Agent, Failure> {
         Agent::new(&self.sources.target()?)
+    }
+
+    /// What is configured, and where each value comes from; nothing fails here.
+    pub(crate) fn configuration(&self) -> Configuration {
+        Configuration::read(&self.sources)
     }
 
     /// The environment that is meant: the one that is named, the configured one, or the only one.

@@ -7,6 +7,7 @@ mod client;
 mod commands;
 mod config;
 mod context;
+mod doctor;
 mod exit;
 mod failure;
 mod follow;

@@ -83,17 +83,31 @@ impl Sources {
         Ok(self.given.default_environment.clone())
     }
 
-    fn read_files(&mut self) -> Result<(), Failure> {
-        if std::mem::replace(&mut self.read, true) {
-            return Ok(());
-        }
+    /// The files that say what flags and variables do not, the first one first.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
         let project = match &self.config {
             Some(named) => Some(named.clone()),
             None => config::find_project_file(&self.directory),
         };
         let user = self.home.as_ref().map(|home| home.join(".config/ripcord/config.toml"));
-        let user = user.filter(|file| file.is_file());
-        for file in [project, user].into_iter().flatten() {
+        project.into_iter().chain(user.filter(|file| file.is_file())).collect()
+    }
+
+    /// What is known so far.
+    pub(crate) fn given(&self) -> &Settings {
+        &self.given
+    }
+
+    /// The folder that `~/` stands for.
+    pub(crate) fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
+    }
+
+    fn read_files(&mut self) -> Result<(), Failure> {
+        if std::mem::replace(&mut self.read, true) {
+            return Ok(());
+        }
+        for file in self.files() {
             let settings = config::read(&file, self.home.as_deref())?;
             self.given.fill_from(settings);
         }
@@ -110,7 +124,8 @@ fn missing(name: &str, what: &str) -> Failure {
     if name == "agent" { Failure::Usage(text) } else { Failure::Access { message: text } }
 }
 
-fn host_and_port(url: &str) -> Result<(String, u16), Failure> {
+/// The host and port of an agent's URL.
+pub(crate) fn host_and_port(url: &str) -> Result<(String, u16), Failure> {
     let invalid = |why: &str| {
         Failure::Usage(format!("{url:?} is not an agent's URL: {why}; write https://host:7443"))
     };

@@ -1,0 +1,217 @@
+//! The three files that prove who is who, each as it lies on this disk.
+
+use std::{fs::File, os::unix::fs::MetadataExt as _, path::PathBuf};
+
+use ripcord_core::{Ends, Identity, Timestamp};
+use rustls::RootCertStore;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+use super::{
+    Hop, Known,
+    configuration::{From, how_to_give},
+};
+use crate::{client, exit::Exit, target::Target};
+
+/// How an agent's certificate is made; the controller's fixes name it.
+const ISSUE: &str = "issue a new one with `ripcord certs issue`, with the key of the same CA";
+
+/// What can be shown to the agent.
+#[derive(Default)]
+pub(super) struct Proven {
+    /// Whom to believe; nothing without it.
+    pub(super) roots: Option<RootCertStore>,
+    /// Certificate, key and CA, all usable.
+    pub(super) target: Option<Target>,
+}
+
+/// Looks at certificate, key and CA.
+pub(super) fn look(known: &Known) -> (Vec<Hop>, Proven) {
+    let certificate = file("certificate", "cert", known.cert.as_ref(), certificate);
+    let key = file("key", "key", known.key.as_ref(), |key| private_key(key, known));
+    let (ca, roots) = match &known.ca {
+        Some(ca) => authority(ca),
+        None => (missing("ca", "ca"), None),
+    };
+    let all_usable = [&certificate, &key, &ca].into_iter().all(Hop::is_fine);
+    let target = if all_usable { target(known) } else { None };
+    (vec![certificate, key, ca], Proven { roots, target })
+}
+
+fn target(known: &Known) -> Option<Target> {
+    let path = |file: &Option<From<PathBuf>>| Some(file.as_ref()?.value.clone());
+    let (host, port) = known.address.clone()?;
+    let (cert, key, ca) = (path(&known.cert)?, path(&known.key)?, path(&known.ca)?);
+    Some(Target { host, port, cert, key, ca })
+}
+
+fn file(
+    name: &str,
+    flag: &str,
+    file: Option<&From<PathBuf>>,
+    look: impl FnOnce(&From<PathBuf>) -> Hop,
+) -> Hop {
+    file.map_or_else(|| missing(name, flag), look)
+}
+
+fn missing(name: &str, flag: &str) -> Hop {
+    let detail = format!("nothing says which file it is (--{flag})");
+    Hop::failed(name, Exit::Access, detail).fix(how_to_give(flag))
+}
+
+fn unusable(name: &str, file: &From<PathBuf>, why: &str) -> Hop {
+    Hop::failed(name, Exit::Access, format!("{}: {why}", file.shown()))
+}
+
+/// The client certificate: who we are, and for how long.
+fn certificate(file: &From<PathBuf>) -> Hop {
+    let name = "certificate";
+    let der = match CertificateDer::from_pem_file(file.path()) {
+        Ok(der) => der,
+        Err(error) => {
+            return unusable(name, file, &unread(&error)).fix("name the PEM file of a certificate");
+        }
+    };
+    let Ok((_, certificate)) = X509Certificate::from_der(&der) else {
+        return unusable(name, file, "it holds no X.509 certificate").fix(ISSUE);
+    };
+    if let Some(why) = unfit(&certificate) {
+        return unusable(name, file, why).fix(ISSUE);
+    }
+    let identity = match identity(&certificate) {
+        Ok(identity) => identity,
+        Err(why) => return unusable(name, file, &why).fix(ISSUE),
+    };
+    aged(name, file, &certificate, &format!("{identity}, "))
+}
+
+/// A certificate that an agent never accepts, whoever signed it.
+fn unfit(certificate: &X509Certificate<'_>) -> Option<&'static str> {
+    if certificate.is_ca() {
+        return Some("it is the certificate of a CA, not of a client");
+    }
+    match certificate.extended_key_usage() {
+        Ok(Some(usage)) if usage.value.client_auth => None,
+        Ok(Some(usage)) if usage.value.server_auth => {
+            Some("it is an agent's certificate: clients need their own")
+        }
+        Ok(_) | Err(_) => Some("it is not made for clients (extended key usage clientAuth)"),
+    }
+}
+
+/// Exactly one URI that is an identity: as the agent reads it.
+fn identity(certificate: &X509Certificate<'_>) -> Result<Identity, String> {
+    let names = certificate.subject_alternative_name().ok().flatten();
+    let names = names.map(|names| &names.value.general_names);
+    let uris: Vec<&str> = names
+        .into_iter()
+        .flatten()
+        .filter_map(|name| match name {
+            GeneralName::URI(uri) => Some(*uri),
+            _ => None,
+        })
+        .collect();
+    match uris.as_slice() {
+        [uri] => uri.parse().map_err(|error| format!("it names nobody: {error}")),
+        [] => Err("it names nobody: it has no URI such as spiffe://shop/operator/ann".to_owned()),
+        several => Err(format!("it names {} identities, and may name one", several.len())),
+    }
+}
+
+/// How long a certificate still counts.
+fn aged(name: &str, file: &From<PathBuf>, certificate: &X509Certificate<'_>, who: &str) -> Hop {
+    let validity = certificate.validity();
+    let at = |seconds: i64| Timestamp(seconds.saturating_mul(1000));
+    let (from, until) = (at(validity.not_before.timestamp()), at(validity.not_after.timestamp()));
+    let ends = Ends { whose: name.to_owned(), from, until };
+    let now = now();
+    if now.0 < from.0 {
+        let why = format!("{who}does not count yet: it begins at {}", validity.not_before);
+        return unusable(name, file, &why).fix("set this machine's clock, or wait");
+    }
+    let days = ends.days_left(now);
+    if days <= 0 {
+        let why = format!("{who}expired at {}", validity.not_after);
+        return unusable(name, file, &why).fix(ISSUE);
+    }
+    let detail = format!("{}: {who}{days} days left", file.shown());
+    if ends.is_near(now) { Hop::warning(name, detail).fix(ISSUE) } else { Hop::fine(name, detail) }
+}
+
+pub(super) fn now() -> Timestamp {
+    Timestamp(jiff::Timestamp::now().as_millisecond())
+}
+
+/// The key: the certificate's own, and readable for nobody else.
+fn private_key(file: &From<PathBuf>, known: &Known) -> Hop {
+    let name = "key";
+    let key = match PrivateKeyDer::from_pem_file(file.path()) {
+        Ok(key) => key,
+        Err(error) => {
+            let fix = "name the PEM file of the private key";
+            return unusable(name, file, &unread_key(&error)).fix(fix);
+        }
+    };
+    let chain = known.cert.as_ref().map(|cert| client::certificates(cert.path(), "--cert"));
+    let Some(Ok(chain)) = chain else {
+        return Hop::fine(
+            name,
+            format!("{}: there is no certificate to compare with", file.shown()),
+        );
+    };
+    if let Err(error) = client::with_identity(RootCertStore::empty(), chain, key) {
+        return unusable(name, file, &client::unusable_key(&error))
+            .fix("name the key that was made together with the certificate");
+    }
+    let mode = File::open(file.path()).and_then(|file| file.metadata()).map(|about| about.mode());
+    if mode.is_ok_and(|mode| mode & 0o077 != 0) {
+        let fix = format!("chmod 600 {}", file.path().display());
+        return Hop::warning(name, format!("{}: others may read it", file.shown())).fix(fix);
+    }
+    Hop::fine(name, format!("{}: the certificate's own", file.shown()))
+}
+
+/// The CA of agents.
+fn authority(file: &From<PathBuf>) -> (Hop, Option<RootCertStore>) {
+    let name = "ca";
+    let fix = "name the certificate of the CA that signs agents: `agent-ca.pem` of `ripcord certs`";
+    let roots = match client::roots(file.path()) {
+        Ok(roots) => roots,
+        Err(failure) => {
+            return (Hop::failed(name, Exit::Access, failure.to_string()).fix(fix), None);
+        }
+    };
+    let hop = match CertificateDer::from_pem_file(file.path()) {
+        Ok(der) => match X509Certificate::from_der(&der) {
+            Ok((_, certificate)) if !certificate.is_ca() => {
+                unusable(name, file, "it is not the certificate of a CA").fix(fix)
+            }
+            Ok((_, certificate)) => {
+                aged(name, file, &certificate, &format!("{}, ", common_name(&certificate)))
+            }
+            Err(_) => unusable(name, file, "it holds no X.509 certificate").fix(fix),
+        },
+        Err(error) => unusable(name, file, &unread(&error)).fix(fix),
+    };
+    (hop, Some(roots))
+}
+
+pub(super) fn common_name(certificate: &X509Certificate<'_>) -> String {
+    let name = certificate.subject().iter_common_name().find_map(|name| name.as_str().ok());
+    name.unwrap_or("without a name").to_owned()
+}
+
+fn unread(error: &rustls_pki_types::pem::Error) -> String {
+    match error {
+        rustls_pki_types::pem::Error::NoItemsFound => "it holds no certificate".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// What is said of a key never quotes it.
+fn unread_key(error: &rustls_pki_types::pem::Error) -> String {
+    match error {
+        rustls_pki_types::pem::Error::Io(error) => error.to_string(),
+        _ => "it holds no private key as PEM".to_owned(),
+    }
+}
