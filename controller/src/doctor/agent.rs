@@ -1,14 +1,16 @@
 //! What the agent says: who we are to it, what we may do there, and what it sees behind itself.
 
+use std::{iter, time::Duration};
+
 use ripcord_core::Timestamp;
 use ripcord_proto::v1::{
-    AgentInfo, DiagnoseRequest, DiagnoseResponse, Finding, FindingOutcome, Rights,
+    AgentInfo, DiagnoseRequest, DiagnoseResponse, Finding, FindingOutcome, Rights, StatusRequest,
 };
 use tonic::{Code, Status};
 
 use super::{Hop, Outcome, Side, certificates::now, network::Door};
 use crate::{
-    client::Agent,
+    client::{Agent, Client},
     context::NOTHING_TO_SEE,
     exit::{self, Exit},
     failure::Failure,
@@ -17,7 +19,7 @@ use crate::{
 };
 
 /// The agent answers within 10 s, or never.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(15);
 /// More than this and certificates and tokens of minutes begin to fail for the clock alone.
 const SKEW_MS: u64 = 30_000;
 
@@ -25,54 +27,59 @@ const SKEW_MS: u64 = 30_000;
 pub(super) async fn look(door: Door, environments: &[String]) -> Vec<Hop> {
     let target = match door {
         Door::Open(target) => target,
-        Door::Shut(because) => return unseen(because),
+        Door::Shut(because) => return unseen(0, because).collect(),
     };
     let asking = tokio::time::timeout(PATIENCE, ask(&target, environments));
     match asking.await {
         Ok(Ok(answer)) => told(&answer),
-        Ok(Err(hop)) => {
-            let mut hops = vec![hop];
-            hops.extend(unseen("the agent does not answer").into_iter().skip(1));
-            hops
-        }
-        Err(_) => vec![
+        Ok(Err(hops)) => hops,
+        Err(_) => unanswered(
             Hop::failed("access", Exit::Unreachable, "no answer within 15 s")
                 .fix("look at the agent's log, and at the load of its machine"),
-        ],
+        ),
     }
 }
 
-fn unseen(because: &str) -> Vec<Hop> {
+/// Those from this one on cannot be looked at.
+fn unseen(from: usize, because: &str) -> impl Iterator<Item = Hop> {
     let names = ["access", "version", "clock", "rights", "agent"];
-    names.into_iter().map(|name| Hop::skipped(name, because)).collect()
+    names.into_iter().skip(from).map(move |name| Hop::skipped(name, because))
 }
 
-async fn ask(target: &Target, environments: &[String]) -> Result<DiagnoseResponse, Hop> {
+fn unanswered(why: Hop) -> Vec<Hop> {
+    iter::once(why).chain(unseen(1, "the agent does not answer")).collect()
+}
+
+async fn ask(target: &Target, environments: &[String]) -> Result<DiagnoseResponse, Vec<Hop>> {
     let agent = Agent::new(target).map_err(|failure| refused(&failure))?;
     let mut client = agent.connect().await.map_err(|failure| refused(&failure))?;
     let request = DiagnoseRequest { environments: environments.to_vec() };
     match client.diagnose(request).await {
         Ok(answer) => Ok(answer.into_inner()),
-        Err(status) if is_older(&status) => Err(older()),
+        Err(status) if is_unknown(&status) => Err(older(&agent, &mut client).await),
         Err(status) => Err(refused(&agent.failure(&status).await)),
     }
 }
 
-/// An agent's gRPC says so by itself; a web server that has no such page says it without a word of ours.
-fn is_older(status: &Status) -> bool {
-    status.code() == Code::Unimplemented && status.metadata().get("grpc-status").is_none()
-        || status.code() == Code::Unimplemented && status.message().is_empty()
+/// An agent says it in this code alone. A web server has no such page either, in words of its own.
+fn is_unknown(status: &Status) -> bool {
+    status.code() == Code::Unimplemented && status.message().is_empty()
 }
 
-fn older() -> Hop {
-    let detail = "what answers does not know how to look at itself";
-    Hop::failed("access", Exit::Unhealthy, detail).fix(
-        "if `ripcord status` works, the agent is older than this controller: install the same \
-         version; if not, another program answers",
-    )
+/// An agent from before it could look at itself still says which version it is.
+async fn older(agent: &Agent, client: &mut Client) -> Vec<Hop> {
+    match client.status(StatusRequest::default()).await {
+        Ok(answer) => {
+            let of_agent = answer.into_inner().agent.unwrap_or_default();
+            let mut hops = vec![Hop::fine("access", "the agent answers"), version(&of_agent)];
+            hops.extend(unseen(2, "this agent is too old to look at itself"));
+            hops
+        }
+        Err(status) => refused(&agent.failure(&status).await),
+    }
 }
 
-fn refused(failure: &Failure) -> Hop {
+fn refused(failure: &Failure) -> Vec<Hop> {
     let fix = match failure {
         Failure::Access { .. } => {
             "have a certificate signed by the CA that the agent trusts (its tls.client_ca): `ripcord \
@@ -88,11 +95,10 @@ fn refused(failure: &Failure) -> Hop {
         | Failure::Unexpected(_)
         | Failure::Stdout(_) => "compare host and port with the agent's `listen`, and read its log",
     };
-    let exit = match exit::of_failure(failure) {
-        known @ (Exit::Usage | Exit::Access | Exit::Unreachable) => known,
-        _ => Exit::Unhealthy,
-    };
-    Hop::failed("access", exit, failure.to_string()).fix(fix)
+    let exit = exit::of_failure(failure);
+    let is_of_the_way = matches!(exit, Exit::Usage | Exit::Access | Exit::Unreachable);
+    let exit = if is_of_the_way { exit } else { Exit::Unhealthy };
+    unanswered(Hop::failed("access", exit, failure.to_string()).fix(fix))
 }
 
 fn told(answer: &DiagnoseResponse) -> Vec<Hop> {
@@ -140,7 +146,7 @@ fn clock(answer: &DiagnoseResponse) -> Hop {
 
 fn skew(theirs: Timestamp, ours: Timestamp) -> Hop {
     let apart = theirs.0.abs_diff(ours.0);
-    let told = duration(std::time::Duration::from_millis(apart));
+    let told = duration(Duration::from_millis(apart));
     if apart <= SKEW_MS {
         return Hop::fine("clock", format!("the agent's is {told} apart from this one"));
     }

@@ -5,7 +5,10 @@ use std::{fs::File, os::unix::fs::MetadataExt as _, path::PathBuf};
 use ripcord_core::{Ends, Identity, Timestamp};
 use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::{
+    prelude::{FromDer, GeneralName, X509Certificate},
+    time::ASN1Time,
+};
 
 use super::{
     Hop, Known,
@@ -120,12 +123,8 @@ fn identity(certificate: &X509Certificate<'_>) -> Result<Identity, String> {
 
 /// How long a certificate still counts.
 fn aged(name: &str, file: &From<PathBuf>, certificate: &X509Certificate<'_>, who: &str) -> Hop {
-    let validity = certificate.validity();
-    let at = |seconds: i64| Timestamp(seconds.saturating_mul(1000));
-    let (from, until) = (at(validity.not_before.timestamp()), at(validity.not_after.timestamp()));
-    let ends = Ends { whose: name.to_owned(), from, until };
-    let now = now();
-    if now.0 < from.0 {
+    let (validity, ends, now) = (certificate.validity(), ends(certificate), now());
+    if now.0 < ends.from.0 {
         let why = format!("{who}does not count yet: it begins at {}", validity.not_before);
         return unusable(name, file, &why).fix("set this machine's clock, or wait");
     }
@@ -136,6 +135,14 @@ fn aged(name: &str, file: &From<PathBuf>, certificate: &X509Certificate<'_>, who
     }
     let detail = format!("{}: {who}{days} days left", file.shown());
     if ends.is_near(now) { Hop::warning(name, detail).fix(ISSUE) } else { Hop::fine(name, detail) }
+}
+
+/// From when until when a certificate counts.
+pub(super) fn ends(certificate: &X509Certificate<'_>) -> Ends {
+    let at = |time: ASN1Time| Timestamp(time.timestamp().saturating_mul(1000));
+    let validity = certificate.validity();
+    let whose = common_name(certificate);
+    Ends { whose, from: at(validity.not_before), until: at(validity.not_after) }
 }
 
 pub(super) fn now() -> Timestamp {
@@ -196,7 +203,7 @@ fn authority(file: &From<PathBuf>) -> (Hop, Option<RootCertStore>) {
     (hop, Some(roots))
 }
 
-pub(super) fn common_name(certificate: &X509Certificate<'_>) -> String {
+fn common_name(certificate: &X509Certificate<'_>) -> String {
     let name = certificate.subject().iter_common_name().find_map(|name| name.as_str().ok());
     name.unwrap_or("without a name").to_owned()
 }

@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use ripcord_core::{Ends, Timestamp};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::ServerName;
 use tokio::{
@@ -12,7 +13,10 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::{Hop, Known, certificates::Proven};
+use super::{
+    Hop, Known,
+    certificates::{self, Proven},
+};
 use crate::{client, exit::Exit, failure, target::Target};
 
 /// Longer than any healthy network needs for one step of it.
@@ -167,17 +171,22 @@ fn answered(stream: &TlsStream<TcpStream>) -> Hop {
             .fix("connect to the agent itself: a proxy in between must pass TLS through");
     }
     let certificate = session.peer_certificates().and_then(|chain| chain.first());
-    let days = certificate.and_then(|der| {
+    let left = certificate.and_then(|der| {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
-        let left =
-            certificate.validity().not_after.timestamp() - jiff::Timestamp::now().as_second();
-        Some(left.div_euclid(24 * 60 * 60))
+        Some(certificates::ends(&certificate))
     });
-    let days = days.map(|days| format!(", its certificate has {days} days left"));
-    Hop::fine(
-        "tls",
-        format!("TLS 1.3, and the agent is who it should be{}", days.unwrap_or_default()),
-    )
+    aged(left.as_ref(), certificates::now())
+}
+
+fn aged(ends: Option<&Ends>, now: Timestamp) -> Hop {
+    let known = "TLS 1.3, and the agent is who it should be";
+    let Some(ends) = ends else { return Hop::fine("tls", known) };
+    let detail = format!("{known}; its certificate has {} days left", ends.days_left(now));
+    if !ends.is_near(now) {
+        return Hop::fine("tls", detail);
+    }
+    Hop::warning("tls", detail)
+        .fix("issue a new certificate for the agent with `ripcord certs issue`")
 }
 
 /// Who answers is not believed.

@@ -30,6 +30,7 @@ pub(in crate::assembly) fn of_agent(whole: Whole<'_>) -> Vec<Check> {
     let state_dir = config.state_dir.clone();
     let mut checks = vec![
         configuration(config_file),
+        files(config),
         certificates(tls),
         journal(journal::file_in(&state_dir).to_path_buf()),
         disk::check(vec![("state_dir", state_dir)]),
@@ -47,9 +48,20 @@ fn configuration(file: PathBuf) -> Check {
     Check::new("configuration", fix, move || {
         let file = file.clone();
         blocking(move || match Config::load(&file) {
-            Ok(config) => problems(&config.agents_own_files(), file.display().to_string()),
+            Ok(_) => Seen::fine(format!("{} is well written", file.display())),
             Err(error) => Seen::failed(with_causes(&error)),
         })
+    })
+}
+
+/// Certificates, secrets and folders that the configuration names.
+fn files(config: &Config) -> Check {
+    let fix = "put it there, correct the key, or give the agent's user the right";
+    let config = config.clone();
+    Check::new("files", fix, move || {
+        let config = config.clone();
+        let fine = "all that its configuration names can be used";
+        blocking(move || problems(&config.agents_own_files(), fine))
     })
 }
 

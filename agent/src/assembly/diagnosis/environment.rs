@@ -80,7 +80,8 @@ fn source(config: &EnvironmentConfig, environment: &EnvironmentHandle) -> Check 
                 repository.remote
             ),
         ),
-        None => ("promote", format!("correct [environments.{name}.promote], or its source")),
+        // What is said of the command says what to do.
+        None => ("promote", String::new()),
     };
     let repository = environment.repository.clone();
     Check::new(hop, fix, move || {
@@ -94,8 +95,8 @@ fn runtime(config: &EnvironmentConfig, environment: &EnvironmentHandle) -> Check
         RuntimeConfig::Process(_) => ("process", ""),
         RuntimeConfig::Compose(_) | RuntimeConfig::Container(_) => (
             "docker",
-            "start Docker, or let the agent's user use its socket (`usermod -aG docker ripcord`), or \
-             correct `runtime`",
+            "as the agent's user, look at `docker ps -a`; start Docker, give that user its socket \
+             (`usermod -aG docker`), or correct `runtime`",
         ),
     };
     let (observer, will) = (environment.observer.clone(), environment.about.doings.restart.clone());
@@ -144,7 +145,8 @@ fn files(config: &EnvironmentConfig) -> Check {
 fn folders(config: &EnvironmentConfig) -> Vec<(&'static str, PathBuf)> {
     let tree =
         config.repository.iter().map(|repository| ("the work tree", repository.path.clone()));
-    let own = config.own_folder().map(|folder| ("its files", folder.to_owned()));
+    let own = config.own_folder().filter(|_| config.repository.is_none());
+    let own = own.map(|folder| ("its files", folder.to_owned()));
     let backups = config.backup.iter().map(|backup| ("backups", backup.dir.clone()));
     tree.chain(own).chain(backups).collect()
 }
