@@ -54,6 +54,10 @@ pub trait SourceRepository: Send + Sync {
     /// changes nothing.
     async fn between(&self, from: CommitSha, to: CommitSha) -> Result<Between, Failure>;
 
+    /// Whether commits could be prepared now, and from where: the remote answers and has the branch, or
+    /// the command is there. Fetches nothing, and changes nothing.
+    async fn preflight(&self) -> Result<String, Failure>;
+
     /// Whether a reset to an earlier commit brings back what was live then. A promote command may
     /// bring anything: there only a backup does.
     fn remembers(&self) -> bool {

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
 use crate::commands::{
-    certs, check, completions, deploy, health, help, history, hold, init, logs, notify, rollback,
-    show, stats, status, verdict, watch,
+    certs, check, completions, deploy, doctor, health, help, history, hold, init, logs, notify,
+    rollback, show, stats, status, verdict, watch,
 };
 
 const AFTER_HELP: &str = "\
@@ -107,6 +107,7 @@ pub(crate) enum Command {
     Status(status::Arguments),
     Watch(watch::Arguments),
     Health(health::Arguments),
+    Doctor(doctor::Arguments),
     History(history::Arguments),
     Stats(stats::Arguments),
     Show(show::Arguments),
@@ -133,6 +134,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::Watch(_) => "watch",
             Self::Health(_) => "health",
+            Self::Doctor(_) => "doctor",
             Self::History(_) => "history",
             Self::Stats(_) => "stats",
             Self::Show(_) => "show",

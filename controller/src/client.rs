@@ -8,7 +8,7 @@ use std::{io, sync::Arc, time::Duration};
 use hyper_util::rt::TokioIo;
 use ripcord_proto::v1::agent_service_client::AgentServiceClient;
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::ServerName;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::{io::AsyncReadExt, net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::{
@@ -18,6 +18,7 @@ use tonic::{
 use tower::service_fn;
 
 use crate::{
+    credential::Credential,
     failure::{self, Failure, Meaning},
     target::Target,
 };
@@ -148,20 +149,36 @@ async fn over(stream: TlsStream<TcpStream>) -> Result<Channel, tonic::transport:
         .await
 }
 
-fn tls_config(target: &Target) -> Result<ClientConfig, Failure> {
-    let mut roots = RootCertStore::empty();
-    for certificate in target.ca.certificates()? {
-        roots.add(certificate).map_err(|error| target.ca.unusable(&error))?;
-    }
+/// What an agent is called with: TLS 1.3, and the certificates of both sides.
+pub(crate) fn tls_config(target: &Target) -> Result<ClientConfig, Failure> {
+    let roots = roots(&target.ca)?;
+    with_identity(roots, target.cert.certificates()?, target.key.key()?)
+        .map_err(|error| target.key.unusable(&unusable_key(&error)))
+}
+
+/// TLS 1.3 with a client certificate that has this key.
+pub(crate) fn with_identity(
+    roots: RootCertStore,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ClientConfig, rustls::Error> {
     let mut config = ClientConfig::builder_with_protocol_versions(&[&rustls::version::TLS13])
         .with_root_certificates(roots)
-        .with_client_auth_cert(target.cert.certificates()?, target.key.key()?)
-        .map_err(|error| target.key.unusable(&unusable_key(&error)))?;
+        .with_client_auth_cert(chain, key)?;
     config.alpn_protocols = vec![b"h2".to_vec()];
     Ok(config)
 }
 
-fn unusable_key(error: &rustls::Error) -> String {
+/// The authorities that a credential holds.
+pub(crate) fn roots(ca: &Credential) -> Result<RootCertStore, Failure> {
+    let mut roots = RootCertStore::empty();
+    for certificate in ca.certificates()? {
+        roots.add(certificate).map_err(|error| ca.unusable(&error))?;
+    }
+    Ok(roots)
+}
+
+pub(crate) fn unusable_key(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InconsistentKeys(_) => {
             "it is not the key of the client certificate".to_owned()

@@ -17,7 +17,7 @@ const PROJECT_FILE: &str = "ripcord.toml";
 const SIMILAR: f64 = 0.7;
 
 /// What says where the agent is and who we are.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Settings {
     pub(crate) agent: Option<String>,
     pub(crate) cert: Option<PathBuf>,

@@ -8,6 +8,7 @@ use ripcord_proto::v1::StatusRequest;
 use crate::{
     cli::{Format, Global},
     client::{Agent, Client},
+    doctor::Configuration,
     exit::{self, Exit},
     failure::Failure,
     out,
@@ -59,6 +60,11 @@ impl Context {
     /// Where an environment's application is, as far as the files say.
     pub(crate) fn url_of(&mut self, environment: &str) -> Option<String> {
         self.sources.url_of(environment).map(str::to_owned)
+    }
+
+    /// What is configured, and where each value comes from; nothing fails here.
+    pub(crate) fn configuration(&self) -> Configuration {
+        Configuration::read(&self.sources)
     }
 
     /// The environment that is meant: the one that is named, the configured one, or the only one.

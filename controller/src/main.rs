@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod context;
 mod credential;
+mod doctor;
 mod exit;
 mod failure;
 mod follow;

@@ -108,14 +108,28 @@ impl Sources {
         self.config.clone().or_else(|| config::find_project_file(&self.directory))
     }
 
+    /// The files that say what flags and variables do not, the first one first.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let project = self.project_file();
+        let user = self.home.as_ref().map(|home| home.join(".config/ripcord/config.toml"));
+        project.into_iter().chain(user.filter(|file| file.is_file())).collect()
+    }
+
+    /// What is known so far.
+    pub(crate) fn given(&self) -> &Settings {
+        &self.given
+    }
+
+    /// The folder that `~/` stands for.
+    pub(crate) fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
+    }
+
     fn read_files(&mut self) -> Result<(), Failure> {
         if std::mem::replace(&mut self.read, true) {
             return Ok(());
         }
-        let project = self.project_file();
-        let user = self.home.as_ref().map(|home| home.join(".config/ripcord/config.toml"));
-        let user = user.filter(|file| file.is_file());
-        for file in [project, user].into_iter().flatten() {
+        for file in self.files() {
             let settings = config::read(&file, self.home.as_deref())?;
             self.given.fill_from(settings);
         }
@@ -147,7 +161,8 @@ fn missing(name: &str, what: &str) -> Failure {
     if name == "agent" { Failure::Usage(text) } else { Failure::Access { message: text } }
 }
 
-fn host_and_port(url: &str) -> Result<(String, u16), Failure> {
+/// The host and port of an agent's URL.
+pub(crate) fn host_and_port(url: &str) -> Result<(String, u16), Failure> {
     let invalid = |why: &str| {
         Failure::Usage(format!("{url:?} is not an agent's URL: {why}; write https://host:7443"))
     };

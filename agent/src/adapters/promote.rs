@@ -114,6 +114,13 @@ impl SourceRepository for PromotedFiles {
         self.repository.as_ref().map_err(Clone::clone)?.between(from, to).await
     }
 
+    async fn preflight(&self) -> Result<String, Failure> {
+        let repository = self.repository.as_ref().map_err(Clone::clone)?;
+        self.refuse_missing_program()?;
+        let (source, tree) = (&self.source, repository.work_tree().display());
+        Ok(format!("takes commits from {source} ({tree}) with {}", self.run.join(" ")))
+    }
+
     fn remembers(&self) -> bool {
         false
     }

@@ -3,17 +3,18 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use ripcord_core::{CommitSha, Environment};
+use ripcord_core::{CommitSha, Environment, EnvironmentName};
 use tokio::sync::watch;
 
 use super::{
-    StartError, environment::Builder, github, metrics::Scraped, promotions, sinks::Readers,
+    StartError, diagnosis, environment::Builder, github, metrics::Scraped, promotions,
+    sinks::Readers,
 };
 use crate::{
-    adapters::{git, validated_file},
+    adapters::{git, github::Github, validated_file},
     causes::with_causes,
     config::{Config, EnvironmentConfig},
-    engine::{Clock, Driver, Engine, EnvironmentHandle, Monitor, Place, Setup, Stopped},
+    engine::{Check, Clock, Driver, Engine, EnvironmentHandle, Monitor, Place, Setup, Stopped},
     journal::{self, Journal, JournalError},
     logs::{LogHub, Restarts},
     notify::Outlets,
@@ -33,6 +34,9 @@ pub(super) struct Environments {
     pub(super) logs: Logs,
     pub(super) outlets: Outlets,
     pub(super) scraped: Option<Scraped>,
+    /// What a diagnosis looks at, by environment.
+    pub(super) checks: BTreeMap<EnvironmentName, Vec<Check>>,
+    pub(super) github: Option<Github>,
 }
 
 /// Makes all environments. A journal that stays unreadable until a person helps is no reason to stay
@@ -49,11 +53,11 @@ pub(super) async fn start(
     let file = journal::file_in(&config.state_dir);
     let journal = or_why(Journal::open(&file), &file)?;
     let readers = match &journal {
-        Ok(journal) => Readers::open(config, journal, github).await?,
+        Ok(journal) => Readers::open(config, journal, github.clone()).await?,
         Err(_) => Readers::default(),
     };
     let (mut places, mut drivers, mut monitors) = (Vec::new(), Vec::new(), Vec::new());
-    let mut applications = BTreeMap::new();
+    let (mut applications, mut checks) = (BTreeMap::new(), BTreeMap::new());
     for environment in promotions::sources_first(config) {
         let driven = match &journal {
             Ok(journal) => {
@@ -72,6 +76,8 @@ pub(super) async fn start(
             Err(why) => stop(&builder, environment, why),
         };
         applications.insert(environment.name.clone(), hub);
+        let looks = diagnosis::of_environment(environment, &place);
+        checks.insert(environment.name.clone(), looks);
         places.push(place);
     }
     let logs = Logs { agent: unmarked(log), applications };
@@ -84,7 +90,18 @@ pub(super) async fn start(
         }
         None => None,
     };
-    Ok(Environments { engine, drivers, monitors, journal, readers, logs, outlets, scraped })
+    Ok(Environments {
+        engine,
+        drivers,
+        monitors,
+        journal,
+        readers,
+        logs,
+        outlets,
+        scraped,
+        checks,
+        github,
+    })
 }
 
 /// Why something cannot be had until a person helps; an error for what may pass by itself.

@@ -1,6 +1,7 @@
 //! The composition root: from a configuration to a running agent, and to its end.
 
 mod check;
+mod diagnosis;
 mod doings;
 mod environment;
 mod environments;
@@ -22,7 +23,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use crate::{
     adapters::git,
     config::Config,
-    engine::{Certificates, Clock, Engine},
+    engine::{Certificates, Clock, Diagnosis, Engine},
     journal::JournalError,
     rpc::{
         access::{Access, AccessTable},
@@ -36,6 +37,7 @@ use crate::{
     telemetry::AgentLog,
 };
 
+use diagnosis::Whole;
 use environments::Environments;
 use metrics::Scraped;
 
@@ -114,8 +116,27 @@ impl Agent {
         git::register_transports();
         let clock = Clock::system();
         let started = environments::start(&config, log, clock).await?;
-        let Environments { engine, drivers, monitors, journal, readers, logs, outlets, scraped } =
-            started;
+        let Environments {
+            engine,
+            drivers,
+            monitors,
+            journal,
+            readers,
+            logs,
+            outlets,
+            scraped,
+            checks,
+            github,
+        } = started;
+        let outlets = Arc::new(outlets);
+        let own = Whole {
+            config: &config,
+            config_file: config_file.clone(),
+            tls: tls.clone(),
+            github,
+            outlets: &outlets,
+        };
+        let diagnosis = Arc::new(Diagnosis::new(diagnosis::of_agent(own), checks));
         let (tracker, broken) = (TaskTracker::new(), CancellationToken::new());
         for driver in drivers {
             tracker.spawn(keep(driver.run(shutdown.clone()), shutdown.clone(), broken.clone()));
@@ -141,7 +162,7 @@ impl Agent {
         tokio::spawn(tls.clone().keep_current());
         tokio::spawn(access.clone().keep_current(config_file));
         tokio::spawn(service::feed_watchdog(shutdown.clone()));
-        let service = Service::new(engine.clone(), access, Arc::new(logs), Arc::new(outlets), tls);
+        let service = Service::new(engine.clone(), access, Arc::new(logs), outlets, tls, diagnosis);
         let (health, serving) = serve(listener, service, shutdown.clone()).await?;
         Ok(Self {
             engine,

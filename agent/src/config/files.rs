@@ -42,6 +42,14 @@ impl Config {
     /// if it can, and refuses the deployments that cannot work.
     #[must_use]
     pub fn check_files(&self) -> Vec<Problem> {
+        let mut problems = self.agents_own_files();
+        problems.extend(self.environments.values().flat_map(EnvironmentConfig::check_files));
+        problems
+    }
+
+    /// The same, without the files and folders of the environments.
+    #[must_use]
+    pub fn agents_own_files(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         problems.extend(unreadable("tls.cert", &self.tls.cert));
         problems.extend(unreadable("tls.key", &self.tls.key));
@@ -60,7 +68,6 @@ impl Config {
             let secret = sink.secret_file.as_ref();
             problems.extend(secret.and_then(|file| no_secret("notify.secret_file", file)));
         }
-        problems.extend(self.environments.values().flat_map(EnvironmentConfig::check_files));
         problems
     }
 }

@@ -53,6 +53,14 @@ impl Observer {
         self.runtime.reachable().await
     }
 
+    /// Whether a restart could be done now.
+    ///
+    /// # Errors
+    /// When it could not, with what to do about it.
+    pub async fn restartable(&self) -> Result<(), Failure> {
+        self.runtime.preflight().await
+    }
+
     /// Looks now, or answers what was seen a moment ago.
     pub async fn look(&self, live: CommitSha) -> Observation {
         let mut last = self.last.lock().await;

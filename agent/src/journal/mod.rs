@@ -126,6 +126,15 @@ impl JournalError {
     }
 }
 
+/// Looks at the journal's file without changing it: whether it is sound, and of a schema that this
+/// version knows.
+///
+/// # Errors
+/// When it is not, or cannot be read.
+pub fn inspect(path: &Path) -> Result<(), JournalError> {
+    inspect::inspect(path)
+}
+
 /// A handle to the journal. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Journal {

@@ -209,6 +209,14 @@ impl Access {
         Err(Denied { identity, right: R::NAME, environment: environment.to_string() })
     }
 
+    /// Everything that `peer` may do in `environment`.
+    #[must_use]
+    pub fn rights(&self, peer: &Peer, environment: &EnvironmentName) -> Vec<RightName> {
+        let table = self.table.load();
+        let allowed = |right: &RightName| table.allows(peer.identity(), *right, environment);
+        RightName::ALL.into_iter().filter(allowed).collect()
+    }
+
     /// Whether `peer` may use `R` everywhere: what concerns the agent itself concerns all environments.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ pub mod access;
 mod afterwards;
 mod asking;
 mod convert;
+mod doctor;
 mod ends;
 pub mod errors;
 mod files;

@@ -1,6 +1,6 @@
 //! The calls of `ripcord.v1.AgentService`: parse, authorize, handle, reply. Owns no work.
 
-use std::{pin::Pin, sync::Arc};
+use std::{collections::BTreeSet, pin::Pin, sync::Arc};
 
 use futures_util::{Stream, StreamExt as _, future::join_all};
 use ripcord_core::{Answer, DeploymentNumber, EnvironmentName, Sequence};
@@ -12,14 +12,14 @@ use tonic::{Request, Response, Status};
 use super::{
     access::{self, Access, Authorized, ReadStatus},
     asking::{self, Reply},
-    convert, errors, notify_test, parse,
+    convert, doctor, errors, notify_test, parse,
     peer::Peer,
     progress::{self, ProgressStream, Reading},
     stats, status, stream_logs,
     tls::Tls,
 };
 use crate::{
-    engine::{Engine, EnvironmentHandle, Place},
+    engine::{Diagnosis, Engine, EnvironmentHandle, Place},
     notify::Outlets,
 };
 
@@ -34,6 +34,7 @@ pub struct Service {
     logs: Arc<stream_logs::Logs>,
     outlets: Arc<Outlets>,
     tls: Arc<Tls>,
+    diagnosis: Arc<Diagnosis>,
 }
 
 type Stream_<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -47,8 +48,9 @@ impl Service {
         logs: Arc<stream_logs::Logs>,
         outlets: Arc<Outlets>,
         tls: Arc<Tls>,
+        diagnosis: Arc<Diagnosis>,
     ) -> Self {
-        Self { engine, access, logs, outlets, tls }
+        Self { engine, access, logs, outlets, tls, diagnosis }
     }
 
     fn environment(&self, name: &EnvironmentName) -> Result<&EnvironmentHandle, Status> {
@@ -314,6 +316,34 @@ impl AgentService for Service {
         self.access.authorize_everywhere::<ReadStatus>(&peer)?;
         let sinks = notify_test::of(&self.outlets, request.get_ref().send).await;
         Ok(Response::new(v1::NotifyTestResponse { sinks }))
+    }
+
+    async fn diagnose(
+        &self,
+        request: Request<v1::DiagnoseRequest>,
+    ) -> Result<Response<v1::DiagnoseResponse>, Status> {
+        let peer = Peer::of(&request)?;
+        let named = &request.get_ref().environments;
+        let asked: BTreeSet<EnvironmentName> = match named.as_slice() {
+            [] => self.shown(&peer, &[])?.into_iter().map(|place| place.name().clone()).collect(),
+            named => named.iter().map(|text| parse::environment(text)).collect::<Result<_, _>>()?,
+        };
+        // Who may not look is told so, and sees nothing: that, too, is a diagnosis.
+        let rights: Vec<_> =
+            asked.iter().map(|name| doctor::rights(&self.access, &peer, name)).collect();
+        let visible = asked.iter().zip(&rights).filter(|(_, rights)| doctor::may_see(rights));
+        let visible = visible.map(|(name, _)| self.place(name).map(Place::name));
+        let visible = visible.collect::<Result<Vec<_>, _>>()?;
+        // What concerns the agent itself concerns all environments.
+        let all = self.access.authorize_everywhere::<ReadStatus>(&peer).is_ok();
+        let findings = self.diagnosis.look(all, visible).await;
+        Ok(Response::new(v1::DiagnoseResponse {
+            findings: findings.into_iter().map(doctor::finding).collect(),
+            identity: peer.identity().to_string(),
+            rights,
+            time: Some(doctor::now()),
+            agent: Some(status::agent(&self.tls.ends())),
+        }))
     }
 
     async fn verdict(

@@ -145,6 +145,10 @@ impl SourceRepository for Promoted {
         known.ok_or_else(|| Failure::new(FailureKind::UnknownCommit, "not here"))
     }
 
+    async fn preflight(&self) -> Result<String, Failure> {
+        SourceRepository::preflight(&*self.world).await
+    }
+
     fn remembers(&self) -> bool {
         false
     }
@@ -292,7 +296,8 @@ async fn serve(engine: Engine, pki: &Pki, any: &Stage) -> AgentServiceClient<Cha
     let (_, restarts) = watch::channel(Arc::default());
     let agent = LogHub::new(any.world.logs(), restarts);
     let logs = Arc::new(Logs { agent, applications: BTreeMap::new() });
-    let service = Service::new(engine, access, logs, Arc::new(Outlets(Vec::new())), tls);
+    let service =
+        Service::new(engine, access, logs, Arc::new(Outlets(Vec::new())), tls, Arc::default());
     let serve = limits::server()
         .layer(InterceptorLayer::new(peer::require))
         .add_service(server::AgentServiceServer::new(service))

@@ -166,6 +166,10 @@ impl SourceRepository for World {
     async fn between(&self, _: CommitSha, _: CommitSha) -> Result<Between, Failure> {
         Ok(Between::default())
     }
+
+    async fn preflight(&self) -> Result<String, Failure> {
+        Ok("main is here".to_owned())
+    }
 }
 
 #[async_trait]

@@ -199,6 +199,10 @@ impl server::AgentService for Service {
         Err(Status::unimplemented(""))
     }
 
+    async fn diagnose(&self, _: Request<v1::DiagnoseRequest>) -> Told<v1::DiagnoseResponse> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn verdict(&self, _: Request<v1::VerdictRequest>) -> Told<v1::VerdictResponse> {
         Err(Status::unimplemented(""))
     }

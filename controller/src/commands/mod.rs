@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod check_config;
 pub(crate) mod completions;
 pub(crate) mod deploy;
+pub(crate) mod doctor;
 pub(crate) mod health;
 pub(crate) mod help;
 pub(crate) mod history;
@@ -37,6 +38,7 @@ pub(crate) async fn run(cli: Cli) -> Exit {
         Command::Rollback(arguments) => return rollback::run(context, &arguments).await,
         Command::Watch(arguments) => return watch::run(context, &arguments).await,
         Command::Status(arguments) => status::run(context, &arguments).await,
+        Command::Doctor(arguments) => doctor::run(context, &arguments).await,
         Command::Health(arguments) => health::run(context, &arguments).await,
         Command::History(arguments) => history::run(context, &arguments).await,
         Command::Stats(arguments) => stats::run(context, &arguments).await,

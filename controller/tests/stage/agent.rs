@@ -50,6 +50,7 @@ pub enum Call {
     Nudge(v1::NudgeRequest),
     NotifyTest(v1::NotifyTestRequest),
     Stats(v1::StatsRequest),
+    Diagnose(v1::DiagnoseRequest),
 }
 
 #[derive(Default)]
@@ -61,6 +62,8 @@ struct Script {
     saved: Mutex<v1::BackupsResponse>,
     notify_test: Mutex<v1::NotifyTestResponse>,
     stats: Mutex<v1::StatsResponse>,
+    /// `None`: an agent from before it could look at itself.
+    diagnosis: Mutex<Option<v1::DiagnoseResponse>>,
 }
 
 /// The agent. It listens until it is dropped.
@@ -103,6 +106,10 @@ impl Agent {
 
     pub fn set_notify_test(&self, tested: v1::NotifyTestResponse) {
         *self.script.notify_test.lock().unwrap() = tested;
+    }
+
+    pub fn set_diagnosis(&self, diagnosis: v1::DiagnoseResponse) {
+        *self.script.diagnosis.lock().unwrap() = Some(diagnosis);
     }
 
     pub fn set_backups(&self, backups: v1::BackupsResponse) {
@@ -335,6 +342,15 @@ impl AgentService for Script {
     ) -> Result<Response<v1::NotifyTestResponse>, Status> {
         self.calls.lock().unwrap().push(Call::NotifyTest(request.into_inner()));
         Ok(Response::new(self.notify_test.lock().unwrap().clone()))
+    }
+
+    async fn diagnose(
+        &self,
+        request: Request<v1::DiagnoseRequest>,
+    ) -> Result<Response<v1::DiagnoseResponse>, Status> {
+        self.calls.lock().unwrap().push(Call::Diagnose(request.into_inner()));
+        let diagnosis = self.diagnosis.lock().unwrap().clone();
+        diagnosis.map(Response::new).ok_or_else(|| Status::unimplemented(""))
     }
 
     async fn verdict(

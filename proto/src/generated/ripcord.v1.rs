@@ -858,6 +858,96 @@ pub struct ResumeResponse {
     pub was_held: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DiagnoseRequest {
+    /// Only these. Empty: all whose status the caller may see.
+    #[prost(string, repeated, tag = "1")]
+    pub environments: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DiagnoseResponse {
+    /// What was looked at, in the order in which one depends on the other: first the agent itself, for
+    /// those who may see the status of all environments, then each environment.
+    #[prost(message, repeated, tag = "1")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
+    /// Who the caller is for the agent.
+    #[prost(string, tag = "2")]
+    pub identity: ::prost::alloc::string::String,
+    /// What the caller may do in the environments that were asked for.
+    #[prost(message, repeated, tag = "3")]
+    pub rights: ::prost::alloc::vec::Vec<Rights>,
+    /// What the agent's clock said when it answered.
+    #[prost(message, optional, tag = "4")]
+    pub time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "5")]
+    pub agent: ::core::option::Option<AgentInfo>,
+}
+/// One thing that was looked at.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Finding {
+    /// What it is, such as `git`; stays the same.
+    #[prost(string, tag = "1")]
+    pub hop: ::prost::alloc::string::String,
+    /// Empty: the agent itself.
+    #[prost(string, tag = "2")]
+    pub environment: ::prost::alloc::string::String,
+    #[prost(enumeration = "FindingOutcome", tag = "3")]
+    pub outcome: i32,
+    /// What was seen, or what is wrong.
+    #[prost(string, tag = "4")]
+    pub detail: ::prost::alloc::string::String,
+    /// What to do. Empty: nothing.
+    #[prost(string, tag = "5")]
+    pub fix: ::prost::alloc::string::String,
+}
+/// What an identity may do in one environment.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Rights {
+    #[prost(string, tag = "1")]
+    pub environment: ::prost::alloc::string::String,
+    /// As in the agent's [access](access). Empty: nothing.
+    #[prost(string, repeated, tag = "2")]
+    pub allowed: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum FindingOutcome {
+    Unspecified = 0,
+    /// It works.
+    Ok = 1,
+    /// It works, and somebody should look at it.
+    Warning = 2,
+    /// A deployment, a rollback or a message will fail for it.
+    Failed = 3,
+    /// It was not looked at.
+    Skipped = 4,
+}
+impl FindingOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "FINDING_OUTCOME_UNSPECIFIED",
+            Self::Ok => "FINDING_OUTCOME_OK",
+            Self::Warning => "FINDING_OUTCOME_WARNING",
+            Self::Failed => "FINDING_OUTCOME_FAILED",
+            Self::Skipped => "FINDING_OUTCOME_SKIPPED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "FINDING_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "FINDING_OUTCOME_OK" => Some(Self::Ok),
+            "FINDING_OUTCOME_WARNING" => Some(Self::Warning),
+            "FINDING_OUTCOME_FAILED" => Some(Self::Failed),
+            "FINDING_OUTCOME_SKIPPED" => Some(Self::Skipped),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StreamLogsRequest {
     #[prost(string, tag = "1")]
     pub environment: ::prost::alloc::string::String,
@@ -1465,6 +1555,31 @@ pub mod agent_service_client {
                 .insert(GrpcMethod::new("ripcord.v1.AgentService", "NotifyTest"));
             self.inner.unary(req, path, codec).await
         }
+        /// Diagnose looks at everything that deployments depend on. It changes nothing.
+        pub async fn diagnose(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DiagnoseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DiagnoseResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ripcord.v1.AgentService/Diagnose",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ripcord.v1.AgentService", "Diagnose"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1571,6 +1686,14 @@ pub mod agent_service_server {
             request: tonic::Request<super::NotifyTestRequest>,
         ) -> std::result::Result<
             tonic::Response<super::NotifyTestResponse>,
+            tonic::Status,
+        >;
+        /// Diagnose looks at everything that deployments depend on. It changes nothing.
+        async fn diagnose(
+            &self,
+            request: tonic::Request<super::DiagnoseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DiagnoseResponse>,
             tonic::Status,
         >;
     }
@@ -2225,6 +2348,51 @@ pub mod agent_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = NotifyTestSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ripcord.v1.AgentService/Diagnose" => {
+                    #[allow(non_camel_case_types)]
+                    struct DiagnoseSvc<T: AgentService>(pub Arc<T>);
+                    impl<
+                        T: AgentService,
+                    > tonic::server::UnaryService<super::DiagnoseRequest>
+                    for DiagnoseSvc<T> {
+                        type Response = super::DiagnoseResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DiagnoseRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AgentService>::diagnose(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DiagnoseSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

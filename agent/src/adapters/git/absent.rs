@@ -46,4 +46,8 @@ impl SourceRepository for AbsentRepository {
     async fn between(&self, _from: CommitSha, _to: CommitSha) -> Result<Between, Failure> {
         Err(self.0.clone())
     }
+
+    async fn preflight(&self) -> Result<String, Failure> {
+        Err(self.0.clone())
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, path::Path};
 
-use git2::{AutotagOption, FetchOptions, FetchPrune, Oid, RemoteCallbacks, Repository};
+use git2::{AutotagOption, FetchOptions, FetchPrune, Oid, Remote, RemoteCallbacks, Repository};
 use ripcord_core::{Failure, FailureKind};
 
 use super::{
@@ -14,19 +14,7 @@ use crate::ports::{Activity, Reporter};
 
 /// Fetches the branch and answers its tip on the remote. Refs of other branches and tags stay.
 pub(super) fn fetch(site: &Site, repo: &Repository, reporter: &Reporter) -> Result<Oid, Failure> {
-    transport::register_transports();
-    let name = &site.settings.remote;
-    let mut remote = repo.find_remote(name).map_err(|error| {
-        let (place, reason) = (site.root.display(), error.message());
-        repository(format!("{place} has no usable remote {name}: {reason}; see `git remote -v`"))
-    })?;
-    let address = remote.url().unwrap_or_default().to_owned();
-    if is_relative(&address) {
-        let place = site.root.join(&address).display().to_string();
-        remote = repo.remote_anonymous(&place).or_fail(FailureKind::Repository, || {
-            format!("use the address {address} of the remote {name}")
-        })?;
-    }
+    let (mut remote, address) = remote_of(site, repo)?;
     if repo.is_shallow() && is_local(&address) {
         return Err(repository(format!(
             "{} is a shallow clone of a local repository, which is not served: run `git fetch \
@@ -48,13 +36,37 @@ pub(super) fn fetch(site: &Site, repo: &Repository, reporter: &Reporter) -> Resu
         })
     })?;
     // A branch that is gone there still has its old ref here: only what was reported counts.
-    tip.get().ok_or_else(|| {
-        let branch = &site.settings.branch;
-        remote_failure(format!(
-            "the remote {shown} has no branch {branch}: push it, or correct `branch` in the \
-             agent's configuration"
-        ))
-    })
+    tip.get().ok_or_else(|| no_branch(site, &shown))
+}
+
+/// The configured remote, and its address.
+pub(super) fn remote_of<'r>(
+    site: &Site,
+    repo: &'r Repository,
+) -> Result<(Remote<'r>, String), Failure> {
+    transport::register_transports();
+    let name = &site.settings.remote;
+    let remote = repo.find_remote(name).map_err(|error| {
+        let (place, reason) = (site.root.display(), error.message());
+        repository(format!("{place} has no usable remote {name}: {reason}; see `git remote -v`"))
+    })?;
+    let address = remote.url().unwrap_or_default().to_owned();
+    if !is_relative(&address) {
+        return Ok((remote, address));
+    }
+    let place = site.root.join(&address).display().to_string();
+    let remote = repo.remote_anonymous(&place).or_fail(FailureKind::Repository, || {
+        format!("use the address {address} of the remote {name}")
+    })?;
+    Ok((remote, address))
+}
+
+pub(super) fn no_branch(site: &Site, shown: &str) -> Failure {
+    let branch = &site.settings.branch;
+    remote_failure(format!(
+        "the remote {shown} has no branch {branch}: push it, or correct `branch` in the agent's \
+         configuration"
+    ))
 }
 
 /// libgit2's own transport for these forgets where a shallow history ends, and the clone would be

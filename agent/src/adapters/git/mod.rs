@@ -21,6 +21,7 @@ mod marker;
 mod pins;
 mod plan;
 mod prepare;
+mod reach;
 mod reset;
 mod save;
 mod site;
@@ -215,5 +216,9 @@ impl SourceRepository for GitRepository {
 
     async fn between(&self, from: CommitSha, to: CommitSha) -> Result<Between, Failure> {
         self.blocking(move |site| between::between(site, from, to)).await
+    }
+
+    async fn preflight(&self) -> Result<String, Failure> {
+        self.blocking(reach::reach).await
     }
 }
