@@ -32,7 +32,7 @@ fn exists(command: &str) -> Result<(), String> {
 }
 
 /// Without what is said in a language.
-fn shape(command: &String) -> String {
+fn shape(command: &str) -> String {
     command.split('"').step_by(2).collect()
 }
 
@@ -57,6 +57,6 @@ fn a_command_that_does_not_exist_is_noticed() {
 
 #[test]
 fn both_languages_give_the_same_commands() {
-    let shapes = |page| commands(page).iter().map(shape).collect::<Vec<_>>();
+    let shapes = |page| commands(page).iter().map(|command| shape(command)).collect::<Vec<_>>();
     assert_eq!(shapes(ENGLISH), shapes(FRENCH));
 }

@@ -109,7 +109,7 @@ codes! {
     CancelledDeployment "RC022" Warning
         "the deployment goes on without the run, and nobody is told in GitHub how it ended"
         "set `cancel-in-progress: false` where it deploys"
-    PullRequestCode "RC030" Error
+    ForeignCheckout "RC030" Error
         "pull_request_target runs with the repository's secrets: code of a stranger's pull request could take them"
         "use `pull_request`, or do not check the pull request's code out"
     UnpinnedAction "RC031" Warning

@@ -53,7 +53,7 @@ fn foreign_code(workflow: &Document<'_>, step: &Node, findings: &mut Vec<Finding
         .filter(|run| run.value.text().is_some_and(|script| script.contains("gh pr checkout")));
     findings.extend(by_action.or(by_hand).map(|entry| {
         let message = "it checks the code of a pull request out, with secrets at hand";
-        workflow.found(Code::PullRequestCode, entry.line, message)
+        workflow.found(Code::ForeignCheckout, entry.line, message)
     }));
 }
 
