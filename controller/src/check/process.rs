@@ -2,7 +2,7 @@
 //! than it may take. Nothing of it outlives the run.
 
 use std::{
-    io,
+    fs, io,
     os::{fd::OwnedFd, unix::process::ExitStatusExt},
     path::Path,
     process::{ExitStatus, Stdio},
@@ -186,8 +186,11 @@ impl Group {
         }
     }
 
+    /// Whether a member runs. Where there is a `/proc`, it tells those that have ended and that
+    /// nobody reaps, as the first process of many containers does not.
     fn is_alive(&self) -> bool {
-        self.0.is_some_and(|leader| test_kill_process_group(leader).is_ok())
+        let answers = |leader: &Pid| test_kill_process_group(*leader).is_ok();
+        self.0.filter(answers).is_some_and(|leader| has_member(leader).unwrap_or(true))
     }
 
     /// A group that is gone does not matter.
@@ -196,6 +199,19 @@ impl Group {
             let _ = kill_process_group(leader, signal);
         }
     }
+}
+
+fn has_member(leader: Pid) -> Option<bool> {
+    let group = leader.as_raw_nonzero().to_string();
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    // Behind the name in parentheses, which may contain anything: state, parent, group.
+    let is_member = |stat: &str| {
+        let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+        let (state, member_of) = (fields.next()?, fields.nth(1)?);
+        Some(member_of == group && !matches!(state, "Z" | "X"))
+    };
+    let stat = |process: fs::DirEntry| fs::read_to_string(process.path().join("stat")).ok();
+    Some(processes.filter_map(stat).any(|stat| is_member(&stat) == Some(true)))
 }
 
 impl Drop for Group {

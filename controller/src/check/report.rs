@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Serialize, Serializer};
 
-use super::formats::Diagnostic;
+use super::{formats::Diagnostic, run::Ended};
 use crate::exit::Exit;
 
 /// The schema of `check --json`.
@@ -149,14 +149,8 @@ pub(crate) struct Report {
 
 impl Report {
     /// Judges what became of the steps. `stopped` says by whom, if the run did not end by itself.
-    pub(crate) fn new(
-        group: &str,
-        took: Duration,
-        stopped: Option<Verdict>,
-        setup: Option<Step>,
-        fixes: Vec<Step>,
-        jobs: Vec<JobReport>,
-    ) -> Self {
+    pub(crate) fn new(group: &str, took: Duration, stopped: Option<Verdict>, ended: Ended) -> Self {
+        let Ended { setup, fixes, jobs } = ended;
         let is_red = setup.iter().any(|setup| !setup.outcome.is_good())
             || jobs.iter().any(|job| !job.step.outcome.is_good());
         let judged = if is_red { Verdict::Failed } else { Verdict::Passed };

@@ -8,22 +8,21 @@ use std::{
 
 use tokio::{
     task::JoinSet,
-    time::{Instant, Interval, MissedTickBehavior, interval},
+    time::{Interval, MissedTickBehavior, interval},
 };
 
 use super::{
-    capture::Capture,
     formats,
+    lines::Lines,
     plan::{Group, Job, TIME_LIMIT},
-    process::{self, Ending, Surroundings},
+    process::Surroundings,
     report::{Artifact, JobReport, Outcome, Step},
     schedule::{self, Board},
     tell::Watcher,
 };
-use crate::render::duration;
 
-/// How a shell says that a program is not there.
-const NOT_FOUND: i32 = 127;
+/// Why a job never began, or did not end, though nothing was wrong with it.
+pub(super) const STOPPED: &str = "the run was stopped";
 
 /// How a group is run.
 #[derive(Debug, Clone)]
@@ -44,15 +43,6 @@ pub(crate) struct Ended {
     pub(crate) jobs: Vec<JobReport>,
 }
 
-/// Lines that run one behind the other under one name, as one step.
-struct Lines<'a> {
-    name: String,
-    dir: &'a Path,
-    lines: Vec<&'a str>,
-    timeout: Duration,
-    allow_failure: bool,
-}
-
 /// Runs `group` to its end, or until it is stopped.
 pub(crate) async fn group(
     group: &Group,
@@ -68,7 +58,7 @@ pub(crate) async fn group(
     }
     let jobs = match setup.as_ref().map(|setup| setup.outcome) {
         None | Some(Outcome::Passed) => director.jobs().await,
-        Some(Outcome::Cancelled) => director.none(Outcome::Cancelled, "the run was stopped"),
+        Some(Outcome::Cancelled) => director.none(Outcome::Cancelled, STOPPED),
         Some(Outcome::Failed | Outcome::Warning | Outcome::Skipped) => {
             director.none(Outcome::Skipped, "setup failed")
         }
@@ -134,26 +124,12 @@ impl Director<'_> {
     }
 
     async fn jobs(&mut self) -> Vec<JobReport> {
-        let jobs = &self.group.jobs;
-        let needs = jobs.iter().map(|job| job.needs.clone()).collect();
+        let needs = self.group.jobs.iter().map(|job| job.needs.clone()).collect();
         let mut board = Board::new(needs, self.wishes.at_once);
-        let mut running: JoinSet<(usize, JobReport)> = JoinSet::new();
-        let mut ended: Vec<Option<JobReport>> = vec![None; jobs.len()];
+        let mut running = JoinSet::new();
+        let mut ended: Vec<Option<JobReport>> = vec![None; self.group.jobs.len()];
         loop {
-            while !self.is_stopped()
-                && let Some(step) = board.next()
-            {
-                match step {
-                    schedule::Step::Start(at) => {
-                        self.watcher.began(&jobs[at].name);
-                        running.spawn(self.job(at));
-                    }
-                    schedule::Step::Skip { job, because } => {
-                        let reason = format!("needs {}", jobs[because].name);
-                        ended[job] = Some(self.unbegun(job, Outcome::Skipped, &reason));
-                    }
-                }
-            }
+            self.begin(&mut board, &mut running, &mut ended);
             tokio::select! {
                 next = running.join_next() => match next {
                     None => break,
@@ -168,12 +144,31 @@ impl Director<'_> {
                 _ = self.beat.tick() => self.watcher.beat(),
             }
         }
-        let rest = ended.into_iter().enumerate();
-        let stopped = "the run was stopped";
-        rest.map(|(at, report)| {
-            report.unwrap_or_else(|| self.unbegun(at, Outcome::Cancelled, stopped))
-        })
-        .collect()
+        let missing = |at| self.unbegun(at, Outcome::Cancelled, STOPPED);
+        fill(ended, missing)
+    }
+
+    /// Begins what may begin, and gives up what never will.
+    fn begin(
+        &mut self,
+        board: &mut Board,
+        running: &mut JoinSet<(usize, JobReport)>,
+        ended: &mut [Option<JobReport>],
+    ) {
+        while !*self.surroundings.stop.borrow()
+            && let Some(step) = board.next()
+        {
+            match step {
+                schedule::Step::Start(at) => {
+                    self.watcher.began(&self.group.jobs[at].name);
+                    running.spawn(self.job(at));
+                }
+                schedule::Step::Skip { job, because } => {
+                    let reason = format!("needs {}", self.group.jobs[because].name);
+                    ended[job] = Some(self.unbegun(job, Outcome::Skipped, &reason));
+                }
+            }
+        }
     }
 
     fn job(&self, at: usize) -> impl Future<Output = (usize, JobReport)> + use<> {
@@ -230,67 +225,15 @@ impl Director<'_> {
             step.output = String::new();
         }
     }
-
-    fn is_stopped(&self) -> bool {
-        *self.surroundings.stop.borrow()
-    }
 }
 
-impl Lines<'_> {
-    /// Runs them until one fails.
-    async fn run(self, surroundings: &Surroundings) -> Step {
-        let (began, mut output) = (Instant::now(), Capture::default());
-        let deadline = began + self.timeout;
-        let mut exit_code = None;
-        let mut wrong = None;
-        for line in &self.lines {
-            let ending = process::run(line, self.dir, surroundings, deadline, &mut output).await;
-            exit_code = if let Ending::Exit(code) = ending { Some(code) } else { None };
-            if let Some(reason) = self.reason(&ending) {
-                let which =
-                    if self.lines.len() > 1 { format!("`{line}`: ") } else { String::new() };
-                wrong = Some((self.outcome(&ending), format!("{which}{reason}")));
-                break;
-            }
-        }
-        let (outcome, reason) = match wrong {
-            None => (Outcome::Passed, None),
-            Some((outcome, reason)) => (outcome, Some(reason)),
-        };
-        let (name, output) = (self.name, output.text());
-        Step { name, outcome, reason, exit_code, took: began.elapsed(), output }
-    }
-
-    fn outcome(&self, ending: &Ending) -> Outcome {
-        match ending {
-            Ending::Stopped => Outcome::Cancelled,
-            Ending::Exit(_) | Ending::Signal(_) | Ending::TooLate | Ending::NotStarted(_) => {
-                if self.allow_failure { Outcome::Warning } else { Outcome::Failed }
-            }
-        }
-    }
-
-    /// Why `ending` is not good; none when it is.
-    fn reason(&self, ending: &Ending) -> Option<String> {
-        Some(match ending {
-            Ending::Exit(0) => return None,
-            Ending::Exit(NOT_FOUND) => {
-                format!("exit code {NOT_FOUND}: a program is missing; does setup install it?")
-            }
-            Ending::Exit(code) => format!("exit code {code}"),
-            Ending::Signal(signal) => format!("ended by signal {signal}"),
-            Ending::TooLate => format!("no end within {}; stopped", duration(self.timeout)),
-            Ending::Stopped => "the run was stopped".to_owned(),
-            Ending::NotStarted(error) => {
-                format!("cannot run in {}: {error}", shown(self.dir).display())
-            }
-        })
-    }
-}
-
-/// The root has no name of its own.
-fn shown(dir: &Path) -> &Path {
-    if dir.as_os_str().is_empty() { Path::new(".") } else { dir }
+/// Every job, with what `missing` says of those that nothing became of.
+fn fill(
+    ended: Vec<Option<JobReport>>,
+    mut missing: impl FnMut(usize) -> JobReport,
+) -> Vec<JobReport> {
+    let numbered = ended.into_iter().enumerate();
+    numbered.map(|(at, report)| report.unwrap_or_else(|| missing(at))).collect()
 }
 
 fn artifact(root: &Path, dir: &Path, path: &str) -> Artifact {

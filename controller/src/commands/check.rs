@@ -6,24 +6,22 @@ use std::{
     io::{self, Write},
     num::NonZeroUsize,
     path::{Path, PathBuf},
+    pin::pin,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use clap::Args;
-use serde_json::{Value, json};
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::watch,
-};
+use tokio::sync::watch;
 
 use crate::{
     check::{
-        annotations, markdown,
+        annotations, list, markdown,
         plan::{self, Group},
         process::Surroundings,
-        report::{self, Report, Verdict},
-        run::{self, Ended, Wishes},
+        report::{self, Report},
+        run::{self, Wishes},
+        stop::told_to_stop,
         summary, tell,
     },
     commands::check_config,
@@ -32,7 +30,6 @@ use crate::{
     exit::Exit,
     failure::Failure,
     out,
-    render::{sanitize::sanitize, table},
     tell::in_github_actions,
 };
 
@@ -98,7 +95,7 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
     let groups = read(&file)?;
     let named = arguments.group.as_deref();
     if arguments.list {
-        return list(context, &file, groups, named);
+        return show(context, &file, groups, named);
     }
     let default = context.default_environment()?;
     let group = plan::choose(groups, named, default.as_deref()).map_err(Failure::Usage)?;
@@ -118,7 +115,7 @@ fn read(file: &Path) -> Result<Vec<Group>, Failure> {
     plan::groups(&text, document.checks).map_err(|fault| fault.of(file))
 }
 
-fn list(
+fn show(
     context: &Context,
     file: &Path,
     groups: Vec<Group>,
@@ -129,41 +126,11 @@ fn list(
         None => groups,
     };
     if context.wants_json() {
-        let groups: Vec<Value> = groups.iter().map(group_json).collect();
-        let file = file.display().to_string();
-        out::json(&json!({ "schema": "ripcord/v1/checks", "file": file, "groups": groups }))?;
+        out::json(&list::json(&file.display().to_string(), &groups))?;
     } else {
-        out::people(&table::columns(&["GROUP", "CHECK", "NEEDS", "NOTES", "RUN"], rows(&groups)))?;
+        out::people(&list::table(&groups))?;
     }
     Ok(Exit::Success)
-}
-
-fn group_json(group: &Group) -> Value {
-    let needs = |job: &plan::Job| -> Vec<String> {
-        job.needs.iter().map(|need| group.jobs[*need].name.clone()).collect()
-    };
-    let jobs = group.jobs.iter().map(|job| {
-        json!({
-            "name": job.name, "run": job.run, "dir": job.dir, "needs": needs(job), "fix": job.fix,
-            "allow_failure": job.allow_failure, "artifacts": job.artifacts, "setup": job.setup,
-            "timeout_ms": u64::try_from(job.timeout.as_millis()).unwrap_or(u64::MAX),
-        })
-    });
-    let jobs: Vec<Value> = jobs.collect();
-    json!({ "name": group.name, "dir": group.dir, "setup": group.setup, "jobs": jobs })
-}
-
-fn rows(groups: &[Group]) -> Vec<Vec<String>> {
-    let row = |group: &Group, job: &plan::Job| {
-        let needs: Vec<&str> =
-            job.needs.iter().map(|need| group.jobs[*need].name.as_str()).collect();
-        let notes = [(job.allow_failure, "may fail"), (job.fix.is_some(), "has a fix")];
-        let notes = notes.iter().filter(|(is_so, _)| *is_so).map(|(_, note)| *note);
-        let notes = notes.collect::<Vec<_>>().join(", ");
-        let cells = [&group.name, &job.name, &needs.join(", "), &notes, &job.run];
-        cells.map(|cell| sanitize(cell).into_owned()).to_vec()
-    };
-    groups.iter().flat_map(|group| group.jobs.iter().map(move |job| row(group, job))).collect()
 }
 
 async fn check(
@@ -178,33 +145,38 @@ async fn check(
         at_once: arguments.jobs.map_or(cores, NonZeroUsize::get),
         verbose: context.global.verbose,
     };
-    let root = root_of(file)?;
     let (say_stop, stop) = watch::channel(false);
-    let repository = root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(&root);
-    let surroundings = Surroundings {
-        repository: Arc::from(repository),
-        group: Arc::from(group.name.as_str()),
-        root: Arc::from(root.as_path()),
-        stop,
-    };
+    let surroundings = surroundings(file, group, stop)?;
     let mut watcher = tell::watcher(&context.global);
-    let (began, mut stopped) = (Instant::now(), None);
-    let Ended { setup, fixes, jobs } = {
-        let mut running =
-            std::pin::pin!(run::group(group, &wishes, &surroundings, watcher.as_mut()));
-        let mut end = std::pin::pin!(told_to_stop(context.global.timeout)?);
-        loop {
-            tokio::select! {
-                ended = &mut running => break ended,
-                why = &mut end, if stopped.is_none() => {
-                    stopped = Some(why);
-                    say_stop.send_replace(true);
-                }
+    let began = Instant::now();
+    let (ended, stopped) = {
+        let mut running = pin!(run::group(group, &wishes, &surroundings, watcher.as_mut()));
+        let told = pin!(told_to_stop(context.global.timeout)?);
+        tokio::select! {
+            ended = &mut running => (ended, None),
+            why = told => {
+                say_stop.send_replace(true);
+                (running.await, Some(why))
             }
         }
     };
     watcher.finish();
-    Ok(Report::new(&group.name, began.elapsed(), stopped, setup, fixes, jobs))
+    Ok(Report::new(&group.name, began.elapsed(), stopped, ended))
+}
+
+fn surroundings(
+    file: &Path,
+    group: &Group,
+    stop: watch::Receiver<bool>,
+) -> Result<Surroundings, Failure> {
+    let root = root_of(file)?;
+    let repository = root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(&root);
+    Ok(Surroundings {
+        repository: Arc::from(repository),
+        root: Arc::from(root.as_path()),
+        group: Arc::from(group.name.as_str()),
+        stop,
+    })
 }
 
 /// The folder of `file`, as the programs that run in it see it.
@@ -212,38 +184,6 @@ fn root_of(file: &Path) -> Result<PathBuf, Failure> {
     let whole = file.canonicalize();
     let whole = whole.map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))?;
     Ok(whole.parent().unwrap_or(Path::new("/")).to_owned())
-}
-
-/// Waits for a signal that ends, or for the end of `limit`.
-fn told_to_stop(limit: Option<Duration>) -> Result<impl Future<Output = Verdict>, Failure> {
-    let listen = |kind| {
-        let unheard = |error| Failure::Unexpected(format!("cannot listen to signals: {error}"));
-        signal(kind).map_err(unheard)
-    };
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut hangup = listen(SignalKind::hangup())?;
-    Ok(async move {
-        tokio::select! {
-            () = heard(&mut interrupt) => Verdict::Interrupted,
-            () = heard(&mut terminate) => Verdict::Interrupted,
-            () = heard(&mut hangup) => Verdict::Interrupted,
-            () = passed(limit) => Verdict::TimedOut,
-        }
-    })
-}
-
-async fn heard(signal: &mut Signal) {
-    if signal.recv().await.is_none() {
-        std::future::pending::<()>().await;
-    }
-}
-
-async fn passed(limit: Option<Duration>) {
-    match limit {
-        Some(limit) => tokio::time::sleep(limit).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// Tells the result. A reader that went away changes nothing about what the checks found.

@@ -124,6 +124,8 @@ async fn jobs_inherit_the_environment_know_their_group_and_have_nothing_to_read(
     let run = "env > seen; if read line; then exit 1; fi";
     let project = Project::of_jobs(&[("x", run, "")]);
     let mut command = project.command(&[]);
+    project.write("typed", "a line that is not for jobs\n");
+    command.stdin(std::fs::File::open(project.path("typed")).unwrap());
     command.env("TOKEN_OF_MINE", "kept").env_remove("CI");
     assert_eq!(crate::project::said(command).await.code, 0);
     let seen = project.read("seen");

@@ -17,10 +17,10 @@ fn send(child: &tokio::process::Child, signal: Signal) {
 #[tokio::test]
 async fn a_job_at_its_deadline_is_ended_with_everything_that_it_started() {
     let run = format!("{CHILD}; echo waiting; wait");
-    let project = Project::of_jobs(&[("slow", &run, "timeout = '700ms'")]);
+    let project = Project::of_jobs(&[("slow", &run, "timeout = '2s'")]);
     let said = project.check(&[]).await;
     assert_eq!(said.code, 7);
-    assert!(said.stdout.contains("no end within 700 ms; stopped"), "{}", said.stdout);
+    assert!(said.stdout.contains("no end within 2.0 s; stopped"), "{}", said.stdout);
     assert!(said.stderr.contains("    waiting\n"), "{}", said.stderr);
     assert!(!runs(&project.path("child")));
 }
@@ -28,7 +28,7 @@ async fn a_job_at_its_deadline_is_ended_with_everything_that_it_started() {
 #[tokio::test]
 async fn a_job_that_does_not_listen_is_killed() {
     let run = "trap '' TERM; echo $$ > child; while :; do sleep 0.1; done";
-    let project = Project::of_jobs(&[("deaf", run, "timeout = '300ms'")]);
+    let project = Project::of_jobs(&[("deaf", run, "timeout = '2s'")]);
     assert_eq!(project.check(&[]).await.code, 7);
     assert!(!runs(&project.path("child")));
 }
@@ -69,6 +69,17 @@ async fn ctrl_c_ends_everything_and_exits_with_130() {
 }
 
 #[tokio::test]
+async fn whoever_obeys_at_once_is_not_waited_for_although_nobody_reaps_his_children() {
+    let run = "touch begun; sleep 1000; true";
+    let project = Project::of_jobs(&[("x", run, "")]);
+    let child = project.until_made("begun", &["--json"]).await;
+    send(&child, Signal::INT);
+    let object = ended(child).await.json();
+    let took = object["duration_ms"].as_u64().unwrap();
+    assert!(took < 2_500, "{took} ms, the whole grace, for what was gone at once");
+}
+
+#[tokio::test]
 async fn a_verifier_or_a_workflow_that_ends_the_run_leaves_nothing_behind() {
     for signal in [Signal::TERM, Signal::HUP] {
         let run = format!("{CHILD}; wait");
@@ -95,7 +106,7 @@ async fn ctrl_c_during_setup_begins_nothing() {
 #[tokio::test]
 async fn the_timeout_of_the_command_line_ends_the_run_undecided() {
     let project = Project::of_jobs(&[("x", "sleep 1000", ""), ("y", "true", "")]);
-    let said = project.check(&["--json", "--timeout", "2s", "-j", "2"]).await;
+    let said = project.check(&["--json", "--timeout", "4s", "-j", "2"]).await;
     assert_eq!((said.code, &said.json()["outcome"]), (8, &"timed_out".into()));
     let outcome = |name: &str, outcome: &str| (name.to_owned(), outcome.to_owned());
     assert_eq!(said.outcomes(), [outcome("x", "cancelled"), outcome("y", "passed")]);

@@ -139,7 +139,47 @@ fn level(text: &str) -> Option<(Severity, &str, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// What lines of tools are made of, and what breaks careless cutting.
+    const PIECES: [&str; 24] = [
+        "error",
+        "warning",
+        "[",
+        "]",
+        ": ",
+        ":",
+        "1",
+        "99999999999",
+        "src/é.py",
+        "FAILED ",
+        "ERROR ",
+        "::",
+        " - ",
+        "_",
+        " ",
+        "E  ",
+        "D100",
+        "\n",
+        "\n",
+        "--> ",
+        "--- ",
+        "@@ -",
+        "thread '",
+        "' panicked at ",
+    ];
+
+    proptest! {
+        #[test]
+        fn no_output_however_strange_stops_the_reading(
+            pieces in proptest::collection::vec(prop::sample::select(&PIECES[..]), 0..40),
+        ) {
+            let base = Base::new(Path::new("/repo"), Path::new("/repo/app"));
+            prop_assert!(recognise(&pieces.concat(), &base).len() <= MOST);
+        }
+    }
 
     #[test]
     fn paths_become_the_repositorys_whatever_the_folder_and_none_where_they_are_not_in_it() {
