@@ -67,7 +67,7 @@ macro_rules! codes {
 }
 
 codes! {
-    WrongProject "RC001" Error
+    BadSettings "RC001" Error
         "every command refuses a ripcord.toml with a mistake in it"
         "correct the line; `ripcord check --list` reads the file the same way"
     UnreachableEnvironment "RC002" Warning

@@ -107,3 +107,95 @@ fn documents<'a>(sources: &'a [Source], findings: &mut Vec<Finding>) -> Vec<Docu
 fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{prelude::*, sample::select};
+
+    use super::*;
+
+    const GOOD: [(&str, &str); 5] = [
+        ("ripcord.toml", include_str!("../../tests/lint/good/ripcord.toml")),
+        ("agent.toml", include_str!("../../tests/lint/good/agent.toml")),
+        ("ci.yml", include_str!("../../tests/lint/good/.github/workflows/ci.yml")),
+        ("cd.yml", include_str!("../../tests/lint/good/.github/workflows/cd-preprod.yml")),
+        ("a/compose.yml", include_str!("../../tests/lint/good/30_docker/docker-compose-prod.yml")),
+    ];
+
+    fn judged(texts: [String; 5]) -> Vec<Finding> {
+        let mut files = GOOD.iter().zip(texts);
+        let mut next = || {
+            let (path, text) = files.next().map(|((path, _), text)| (*path, text))?;
+            Some(Source { path: path.to_owned(), text: Ok(text) })
+        };
+        let (project, agent) = (next(), next());
+        let workflows = vec![next(), next()].into_iter().flatten().collect();
+        let composes = next().into_iter().collect();
+        judge(&Sources { project, agent, workflows, composes, branch: None })
+    }
+
+    /// Words that mean something to the rules, and what breaks a syntax.
+    fn piece() -> impl Strategy<Value = String> {
+        let words = [
+            "on: push",
+            "branches: [",
+            "${{",
+            "}}",
+            "secrets.",
+            ": *a",
+            "&a",
+            "<<: *common",
+            "\n",
+            "  ",
+            "- ",
+            "ports: ['::']",
+            "8500-",
+            "../../..",
+            "bash -c",
+            "@",
+            "\u{e9}",
+            "\0",
+            "\t",
+            "'",
+            "\"",
+            "# ripcord: allow RC",
+        ];
+        prop_oneof![select(words.to_vec()).prop_map(str::to_owned), "\\PC{0,8}"]
+    }
+
+    /// A good text with some of it cut out, and something else in its place.
+    fn damaged(good: &'static str) -> impl Strategy<Value = String> {
+        let cut = (any::<prop::sample::Index>(), 0..40usize, piece());
+        prop::collection::vec(cut, 0..4).prop_map(move |cuts| {
+            cuts.into_iter().fold(good.to_owned(), |text, (at, length, piece)| {
+                let signs: Vec<char> = text.chars().collect();
+                let at = at.index(signs.len() + 1);
+                let end = (at + length).min(signs.len());
+                signs[..at]
+                    .iter()
+                    .copied()
+                    .chain(piece.chars())
+                    .chain(signs[end..].iter().copied())
+                    .collect()
+            })
+        })
+    }
+
+    #[test]
+    fn the_good_files_are_good() {
+        assert_eq!(judged(GOOD.map(|(_, text)| text.to_owned())), []);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn no_damage_panics_and_every_finding_has_a_line(
+            texts in GOOD.map(|(_, good)| prop_oneof![3 => damaged(good).boxed(), 1 => "(?s).{0,60}".boxed()])
+        ) {
+            for finding in judged(texts) {
+                prop_assert!(finding.line > 0, "{finding:?}");
+            }
+        }
+    }
+}

@@ -21,7 +21,7 @@ pub(crate) fn judge(source: &Source, findings: &mut Vec<Finding>) {
         Ok(_) => {}
         Err(fault) => {
             let line = fault.line().unwrap_or(1);
-            findings.push(found(Code::WrongProject, line, fault.message().to_owned()));
+            findings.push(found(Code::BadSettings, line, fault.message().to_owned()));
         }
     }
     let Ok(table) = DeTable::parse(text) else { return };

@@ -25,7 +25,7 @@ const PROJECT: [Mistake; 5] = [
 ];
 
 #[rustfmt::skip]
-const VERDICT: [Mistake; 14] = [
+const VERDICT: [Mistake; 15] = [
     (CI, "jobs:", "jobs: [", &["RC004 .github/workflows/ci.yml:12"]),
     ("agent.toml", "\"ci.yml\"", "\"ci.yml\", \"CI Pipeline\"", &["RC010 agent.toml:9"]),
     (NIGHTLY, "  schedule:\n    - cron: \"0 2 * * *\"", "  push:", &["RC011 .github/workflows/nightly.yml:1"]),
@@ -39,6 +39,7 @@ const VERDICT: [Mistake; 14] = [
     (CI, "github.sha }}\n  cancel-in-progress: ${{ github.event_name == 'pull_request' }}", "github.ref }}\n  cancel-in-progress: true", &["RC014 .github/workflows/ci.yml:9"]),
     (CI, "    runs-on: ubuntu-24.04", "    runs-on: ubuntu-24.04\n    concurrency: { group: c, cancel-in-progress: true }", &["RC014 .github/workflows/ci.yml:13"]),
     (CI, "  checks:\n", "  checks:\n    continue-on-error: true\n", &["RC015 .github/workflows/ci.yml:12"]),
+    (CI, "          environment: preprod\n", "          environment: preprod\n        continue-on-error: true\n", &["RC015 .github/workflows/ci.yml:19"]),
     (NIGHTLY, "pytest --soak", "|\n          touch report\n          git commit -m 'report [skip ci]'", &["RC016 .github/workflows/nightly.yml:11"]),
 ];
 

@@ -5,6 +5,10 @@ use super::super::{
     yaml::{Entry, Node},
 };
 
+/// What is run to judge a commit, or to hear the judgement.
+const TESTS: [&str; 6] =
+    ["pytest", "flake8", "run_ci_checks", "gh run watch", "cargo test", "npm test"];
+
 /// A job.
 pub(super) struct Job<'a> {
     pub(super) name: &'a str,
@@ -40,18 +44,19 @@ impl<'a> Job<'a> {
 
     /// Whether it says something about the quality of a commit.
     pub(super) fn tests(&self) -> bool {
-        let tools = ["pytest", "flake8", "run_ci_checks", "gh run watch", "cargo test", "npm test"];
         let calls_ci = self.node.text_of("uses").is_some_and(|uses| uses.contains("/ci."));
-        calls_ci
-            || self.steps().any(|step| {
-                let script = step.text_of("run").unwrap_or_default();
-                is_ripcord(step, &["check"]) || tools.iter().any(|tool| script.contains(tool))
-            })
+        calls_ci || self.steps().any(tests)
     }
 
     fn is_on_our_machine(&self) -> bool {
         self.node.get("runs-on").is_some_and(|on| on.texts().any(|label| label == "self-hosted"))
     }
+}
+
+/// Whether a step says something about the quality of a commit.
+pub(super) fn tests(step: &Node) -> bool {
+    let script = step.text_of("run").unwrap_or_default();
+    is_ripcord(step, &["check"]) || TESTS.iter().any(|tool| script.contains(tool))
 }
 
 /// Whether a step runs one of these commands of ripcord, by its action or by itself.

@@ -6,8 +6,9 @@ use super::{
     super::{
         Document,
         finding::{Code, Finding},
+        yaml::{Entry, Node},
     },
-    model::{self, Trigger},
+    model::{self, Job, Trigger},
 };
 
 /// Judges a workflow that the agent waits for.
@@ -34,12 +35,22 @@ pub(super) fn judge(
         workflow.found(Code::CancelledVerdict, cancel.line, message)
     }));
     for job in model::jobs(workflow) {
-        let ignored = job.node.entry("continue-on-error").filter(|entry| entry.value.is_true());
-        findings.extend(ignored.map(|entry| {
+        findings.extend(ignored(&job).map(|entry| {
             let message = format!("job {} may fail and CI is green", job.name);
             workflow.found(Code::IgnoredFailure, entry.line, message)
         }));
     }
+}
+
+/// Where the failure of a whole job is ignored: for the job, or for each of its steps that tests.
+fn ignored<'a>(job: &Job<'a>) -> Option<&'a Entry> {
+    let says_so =
+        |node: &'a Node| node.entry("continue-on-error").filter(|entry| entry.value.is_true());
+    let mut steps = job.steps().filter(|step| model::tests(step)).map(says_so);
+    says_so(job.node).or_else(|| {
+        let first = steps.next()??;
+        steps.all(|step| step.is_some()).then_some(first)
+    })
 }
 
 /// A workflow that tests what is deployed, and that the agent does not know.
