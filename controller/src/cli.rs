@@ -15,6 +15,7 @@ Examples:
   ripcord certs dev --out certs-dev        make certificates to try things out
   ripcord deploy preprod --sha acfdb42     deploy, and wait for the verdict
   ripcord status                           what runs where
+  ripcord doctor                           what is broken on the way, and what to do
   ripcord logs preprod -f -n 100           follow the application's log
   ripcord check preprod                    run the checks of ripcord.toml, as CI does
   ripcord rollback preprod                 back to what was validated last

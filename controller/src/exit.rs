@@ -82,7 +82,9 @@ impl Exit {
             }
             Self::Undecided => "client --timeout ended the wait; still undecided",
             Self::Superseded => "superseded (only with --fail-on superseded, else 0)",
-            Self::Unhealthy => "unhealthy (health, status --check), or not told (notify test)",
+            Self::Unhealthy => {
+                "unhealthy (health, status --check), not told (notify test), or broken (doctor)"
+            }
             Self::Stranded => "stranded: a human is needed now",
             Self::Detached => {
                 "detached by Ctrl-C; the deployment goes on (check: everything was stopped)"

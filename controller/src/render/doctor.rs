@@ -138,9 +138,8 @@ mod tests {
         let detail = "cannot reach https://git.example/app.git: unexpected \u{1b}[31mstatus 403";
         let shown = hop(&broken(detail, "correct git_credentials"), Some(60));
         insta::assert_snapshot!(shown, @r"
-          ✘ git           cannot reach
-                          https://git.example/app.git: unexpected
-                          status 403
+          ✘ git           cannot reach https://git.example/app.git:
+                          unexpected status 403
                           → correct git_credentials
         ");
     }

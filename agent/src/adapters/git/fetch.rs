@@ -15,13 +15,6 @@ use crate::ports::{Activity, Reporter};
 /// Fetches the branch and answers its tip on the remote. Refs of other branches and tags stay.
 pub(super) fn fetch(site: &Site, repo: &Repository, reporter: &Reporter) -> Result<Oid, Failure> {
     let (mut remote, address) = remote_of(site, repo)?;
-    if repo.is_shallow() && is_local(&address) {
-        return Err(repository(format!(
-            "{} is a shallow clone of a local repository, which is not served: run `git fetch \
-             --unshallow`",
-            site.root.display()
-        )));
-    }
     let shown = transport::display(&address);
     let login = Login::read(site.settings.credentials.as_ref())?;
     let session = Session::new(&site.settings, login, shown.clone());
@@ -39,7 +32,7 @@ pub(super) fn fetch(site: &Site, repo: &Repository, reporter: &Reporter) -> Resu
     tip.get().ok_or_else(|| no_branch(site, &shown))
 }
 
-/// The configured remote, and its address.
+/// The configured remote, and its address; refused where a fetch would damage the clone.
 pub(super) fn remote_of<'r>(
     site: &Site,
     repo: &'r Repository,
@@ -51,6 +44,13 @@ pub(super) fn remote_of<'r>(
         repository(format!("{place} has no usable remote {name}: {reason}; see `git remote -v`"))
     })?;
     let address = remote.url().unwrap_or_default().to_owned();
+    if repo.is_shallow() && is_local(&address) {
+        return Err(repository(format!(
+            "{} is a shallow clone of a local repository, which is not served: run `git fetch \
+             --unshallow`",
+            site.root.display()
+        )));
+    }
     if !is_relative(&address) {
         return Ok((remote, address));
     }
