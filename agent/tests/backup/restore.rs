@@ -168,10 +168,10 @@ async fn a_large_backup_and_its_restore_say_how_far_they_have_come() {
     fs::write(place.live().join("large"), vec![7; 40 << 20]).unwrap();
     let answer = place.try_to_make(1).await;
     let units: Vec<_> = answer.activities.iter().map(|activity| activity.unit).collect();
-    assert!(units.contains(&"MB saved") && units.contains(&"MB verified"), "{units:?}");
-    assert!(answer.activities.iter().all(|activity| activity.total == 41), "{units:?}");
+    assert!(units.contains(&"bytes saved") && units.contains(&"bytes verified"), "{units:?}");
+    assert!(answer.activities.iter().all(|activity| activity.total == 40 << 20), "{units:?}");
     assert!(answer.activities.iter().all(|activity| activity.done <= activity.total));
     let id = answer.result.unwrap().id;
     let answer = place.try_to_restore(&id, 2).await;
-    assert!(answer.activities.iter().any(|activity| activity.unit == "MB restored"));
+    assert!(answer.activities.iter().any(|activity| activity.unit == "bytes restored"));
 }

@@ -145,10 +145,12 @@ impl<T: std::fmt::Debug> Answer<T> {
         Self { result, remarks, activities }
     }
 
-    /// The text of the failure, which has to be one of backups.
+    /// The text of the failure, which has to be one of backups: of a restore, one that has touched
+    /// nothing.
     pub fn failure(self) -> String {
         let failure = self.result.unwrap_err();
-        assert_eq!(failure.kind, FailureKind::Backup, "{failure}");
+        let of_backups = [FailureKind::Backup, FailureKind::Unrestorable];
+        assert!(of_backups.contains(&failure.kind), "{failure:?}");
         failure.message
     }
 }
