@@ -60,6 +60,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::RequestIdTaken { deployment: DeploymentNumber(9) },
         Refusal::NoRollbackPoint,
         Refusal::Confirmation,
+        Refusal::Oidc { audience: why(), why: why() },
         Refusal::Unavailable { what: why() },
     ]
 }

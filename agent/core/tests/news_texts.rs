@@ -343,6 +343,16 @@ fn refusals() -> Vec<(&'static str, Vec<News>)> {
         ),
         ("no confirmation", vec![single(&Site::prod(), refused(Refusal::Confirmation))]),
         (
+            "no token of a workflow",
+            vec![single(
+                &Site::prod(),
+                refused(Refusal::Oidc {
+                    audience: "ripcord".to_owned(),
+                    why: "the claim `ref` of the token is not \"refs/heads/main\"".to_owned(),
+                }),
+            )],
+        ),
+        (
             "an older commit",
             vec![single(
                 &Site::preprod(),

@@ -25,6 +25,7 @@ pub(super) fn refused(
             page.command(Phrase("Reprendre", "Resume"), &format!("resume {}", site.name));
         }
         Refusal::Quarantined { why, .. }
+        | Refusal::Oidc { why, .. }
         | Refusal::NotValidated { why, .. }
         | Refusal::NothingToPromote { why, .. }
         | Refusal::PlanChanged { difference: why }
@@ -60,6 +61,9 @@ fn refusal_words(refusal: &Refusal) -> Phrase {
         Refusal::NoRollbackPoint => Phrase("aucun point de rollback", "there is no rollback point"),
         Refusal::Confirmation => {
             Phrase("mot de confirmation absent ou incorrect", "missing or wrong confirmation word")
+        }
+        Refusal::Oidc { .. } => {
+            Phrase("jeton OIDC absent ou refusé", "missing or unacceptable OIDC token")
         }
         Refusal::NotValidated { .. } => {
             Phrase("commit non validé par la source", "not validated by the source")
