@@ -10,6 +10,7 @@ mod context;
 mod exit;
 mod failure;
 mod follow;
+mod oidc;
 mod out;
 mod probe;
 mod prompt;

@@ -46,7 +46,7 @@ impl Oidc {
         Self { issuer, wanted: settings.into() }
     }
 
-    async fn judge(&self, text: &str) -> Result<(), Doubt> {
+    async fn prove(&self, text: &str) -> Result<(), Doubt> {
         let token = Token::parse(text)?;
         let key = self.issuer.key(&token.kid, token.algorithm).await?;
         let claims = token.signed_by(&key)?;
@@ -61,7 +61,7 @@ impl SecondProof for Oidc {
     }
 
     async fn judge(&self, token: &SecretString) -> Result<(), String> {
-        Oidc::judge(self, token.expose_secret()).await.map_err(|doubt| doubt.to_string())
+        self.prove(token.expose_secret()).await.map_err(|doubt| doubt.to_string())
     }
 }
 
