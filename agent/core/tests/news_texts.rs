@@ -5,7 +5,7 @@ mod model;
 mod newsroom;
 
 use model::{deploy_of, person, rollback_to, sha, shorthand::MINUTE};
-use newsroom::{Site, scene::Scene, shown, single};
+use newsroom::{Site, no_token, scene::Scene, shown, single};
 use ripcord_core::{
     DeploymentNumber, Event, FailureKind, Input, OnDeadline, Placement, Policy, Refusal, Verdict,
     VerifyWhen,
@@ -342,16 +342,7 @@ fn refusals() -> Vec<(&'static str, Vec<News>)> {
             }),
         ),
         ("no confirmation", vec![single(&Site::prod(), refused(Refusal::Confirmation))]),
-        (
-            "no token of a workflow",
-            vec![single(
-                &Site::prod(),
-                refused(Refusal::Oidc {
-                    audience: "ripcord".to_owned(),
-                    why: "the claim `ref` of the token is not \"refs/heads/main\"".to_owned(),
-                }),
-            )],
-        ),
+        ("no token of a workflow", vec![single(&Site::prod(), refused(no_token()))]),
         (
             "an older commit",
             vec![single(
