@@ -14,6 +14,7 @@ use ripcord_core::{
     ci::{Run, Wanted},
     effect::{BackupReport, TreeReport},
 };
+use secrecy::SecretString;
 use tokio::{sync::mpsc, time::Instant};
 
 /// A git repository with a work tree, as one environment sees it.
@@ -199,6 +200,19 @@ pub enum RuntimeHealth {
         /// What is wrong, with the last output of the health check where there is one.
         detail: String,
     },
+}
+
+/// Judges what a deployment carries besides the certificate: the OIDC token of its workflow.
+#[async_trait]
+pub trait SecondProof: Send + Sync {
+    /// Whom a token has to be made for.
+    fn audience(&self) -> &str;
+
+    /// Whether `token` proves what is asked for, within some seconds.
+    ///
+    /// # Errors
+    /// What is wrong, also when that cannot be found out; it holds nothing that the token says.
+    async fn judge(&self, token: &SecretString) -> Result<(), String>;
 }
 
 /// One look at the application from outside.

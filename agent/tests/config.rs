@@ -92,7 +92,6 @@ fn what_is_not_said_is_as_the_documentation_promises() {
     assert_eq!((lab.verify.when, &lab.verify.source), (VerifyWhen::None, &VerdictSource::Probe));
     assert_eq!(lab.verify.deadline, Duration::from_secs(3600));
     assert_eq!(lab.verify.on_deadline, OnDeadline::Rollback);
-    assert_eq!(lab.unavailable(), None);
 }
 
 #[test]
@@ -173,13 +172,30 @@ fn keys_that_contradict_each_other_are_refused_with_their_lines() {
 }
 
 #[test]
-fn parts_that_this_version_does_not_run_are_named_and_refuse_deployments() {
-    let config = parse(EXAMPLE).unwrap();
-    assert!(config.environments.values().all(|each| each.unavailable().is_none()));
-    let oidc =
-        "[environments.lab.oidc]\nissuer = \"https://token.example/\"\naudience = \"ripcord\"";
-    let sentence = lab(oidc).unavailable().unwrap();
-    assert!(sentence.contains("`oidc`; remove it"), "{sentence}");
+fn a_second_proof_that_anybody_could_bring_is_refused() {
+    let written = |issuer: &str, audience: &str, claims: &str| {
+        let table = "[environments.lab]";
+        let place = format!("issuer = \"{issuer}\", audience = \"{audience}\"");
+        let key = format!("{table}\noidc = {{ {place}, claims = {{ {claims} }} }}");
+        parse(&SMALL.replace(table, &key))
+    };
+    let good = written("https://token.example", "ripcord", "repository_id = \"74\"").unwrap();
+    let oidc = good.environments.values().find_map(|each| each.oidc.clone()).unwrap();
+    assert_eq!(
+        (oidc.issuer.as_str(), oidc.claims["repository_id"].as_str()),
+        ("https://token.example", "74")
+    );
+    for (issuer, audience, claims, key) in [
+        ("http://token.example", "ripcord", "sub = \"x\"", "oidc.issuer"),
+        ("https://token.example/?x", "ripcord", "sub = \"x\"", "oidc.issuer"),
+        ("https://ann:secret@token.example", "ripcord", "sub = \"x\"", "oidc.issuer"),
+        ("token.example", "ripcord", "sub = \"x\"", "oidc.issuer"),
+        ("https://token.example", "", "sub = \"x\"", "oidc.audience"),
+        ("https://token.example", "ripcord", "", "oidc.claims"),
+    ] {
+        let refused = written(issuer, audience, claims).unwrap_err().to_string();
+        assert!(refused.contains(key) && !refused.contains("secret"), "{refused}");
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::{
 };
 
 use ripcord_agent::{
-    engine::{EngineError, Observer, ProbePlan},
+    engine::{Carried, EngineError, Observer, ProbePlan},
     journal::JournalError,
     ports::Sample,
 };
@@ -184,7 +184,7 @@ async fn what_cannot_be_journaled_is_refused_and_nothing_is_done() {
     let agent = Agent::new();
     let lab = stage(&agent, unverified()).await;
     events(&agent, "event", "gone");
-    assert!(is_unwritable(&lab.handle.deploy(request(1), "").await));
+    assert!(is_unwritable(&lab.handle.deploy(request(1), "", &Carried::Nothing).await));
     assert_eq!(lab.world.calls(), []);
     events(&agent, "gone", "event");
     let number = lab.deploy(1).await;
@@ -200,7 +200,7 @@ async fn a_journal_that_fails_midway_stops_the_deployment_but_neither_callers_no
     bounded(lab.world.begun.acquire()).await.unwrap().forget();
     events(&agent, "event", "gone");
     lab.world.script.touching.add_permits(100);
-    let answer = bounded(lab.handle.deploy(request(2), "")).await;
+    let answer = bounded(lab.handle.deploy(request(2), "", &Carried::Nothing)).await;
     assert!(is_unwritable(&answer), "{answer:?}");
     assert_eq!(lab.world.called("restart"), 0, "no effect without an intent");
     let told = WallClock::now();
@@ -330,12 +330,18 @@ async fn a_repeated_request_joins_also_after_its_end_and_a_foreign_one_is_refuse
         let request_id = Some("run-7".parse().unwrap());
         DeployRequest { request_id, redeploy: true, ..request(index) }
     };
-    let Ok(Answer::Admitted(number)) = lab.handle.deploy(named(1), "").await else { panic!() };
+    let Ok(Answer::Admitted(number)) = lab.handle.deploy(named(1), "", &Carried::Nothing).await
+    else {
+        panic!()
+    };
     lab.ended(number).await;
     lab.shutdown.cancel();
     bounded(lab.driver).await.unwrap();
     let lab = stage(&agent, unverified()).await;
-    assert_eq!(lab.handle.deploy(named(1), "").await.unwrap(), Answer::Joined(number));
+    assert_eq!(
+        lab.handle.deploy(named(1), "", &Carried::Nothing).await.unwrap(),
+        Answer::Joined(number)
+    );
     let taken = Answer::Refused(Refusal::RequestIdTaken { deployment: number });
-    assert_eq!(lab.handle.deploy(named(2), "").await.unwrap(), taken);
+    assert_eq!(lab.handle.deploy(named(2), "", &Carried::Nothing).await.unwrap(), taken);
 }

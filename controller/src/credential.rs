@@ -12,7 +12,8 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::failure::Failure;
 
 /// The variables that hold contents, not names of files. They are kept from other programs.
-pub(crate) const VARIABLES: [&str; 3] = ["RIPCORD_CERT_PEM", "RIPCORD_KEY_PEM", "RIPCORD_CA_PEM"];
+pub(crate) const VARIABLES: [&str; 4] =
+    ["RIPCORD_CERT_PEM", "RIPCORD_KEY_PEM", "RIPCORD_CA_PEM", "RIPCORD_OIDC_TOKEN"];
 
 /// A certificate, a key or a CA, still as PEM.
 #[derive(Debug, Clone)]

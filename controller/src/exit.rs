@@ -145,7 +145,7 @@ pub(crate) fn of_report(report: &Report, asked: Asked) -> Exit {
 pub(crate) fn of_failure(failure: &Failure) -> Exit {
     match failure {
         Failure::Usage(_) => Exit::Usage,
-        Failure::Access { .. } => Exit::Access,
+        Failure::Access { .. } | Failure::Oidc { .. } => Exit::Access,
         Failure::Unreachable { .. } => Exit::Unreachable,
         Failure::Refused { .. } if failure.lacks_commit() => Exit::Usage,
         Failure::Refused { .. } => Exit::Refused,
@@ -235,6 +235,7 @@ mod tests {
             (Failure::Unexpected(text()), 1),
             (Failure::Usage(text()), 2),
             (Failure::Access { message: text() }, 4),
+            (Failure::Oidc { message: text(), audience: text() }, 4),
             (Failure::Unreachable { message: text() }, 5),
             (refused, 6),
             (Failure::TimedOut { after: std::time::Duration::ZERO }, 8),

@@ -2,9 +2,9 @@
 
 use std::{error::Error as StdError, io, time::Duration};
 
-use ripcord_proto::ERROR_DOMAIN;
+use ripcord_proto::{ERROR_DOMAIN, OIDC_AUDIENCE};
 use tonic::{Code, Status};
-use tonic_types::StatusExt;
+use tonic_types::{ErrorInfo, StatusExt};
 
 /// Why a command could not be done. The exit code follows from the variant.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,9 @@ pub(crate) enum Failure {
     /// No connection, or it was lost for good.
     #[error("{message}")]
     Unreachable { message: String },
+    /// The agent asks for the OIDC token of a workflow, made for this audience.
+    #[error("{message}")]
+    Oidc { message: String, audience: String },
     /// The agent refused before anything happened.
     #[error("{message}")]
     Refused { reason: String, message: String },
@@ -41,6 +44,7 @@ impl Failure {
         match self {
             Self::Usage(_) => "USAGE",
             Self::Access { .. } => "ACCESS_DENIED",
+            Self::Oidc { .. } => "OIDC",
             Self::Unreachable { .. } => "UNREACHABLE",
             Self::Refused { reason, .. } => reason,
             Self::TimedOut { .. } => "TIMED_OUT",
@@ -70,8 +74,8 @@ pub(crate) enum Meaning {
 
 /// Reads a status: the agent's own reasons first, then TLS, then the connection.
 pub(crate) fn meaning(status: &Status) -> Meaning {
-    if let Some(reason) = agent_reason(status) {
-        return of_reason(reason, status.message().to_owned());
+    if let Some(info) = agent_info(status) {
+        return of_info(info, status.message().to_owned());
     }
     if let Some(error) = tls_error(status) {
         return Meaning::Final(Failure::Access { message: explain_tls(error) });
@@ -107,13 +111,17 @@ fn without_link(message: &str) -> String {
     message.split_once(": https://").map_or(message, |(sentence, _)| sentence).to_owned()
 }
 
-fn agent_reason(status: &Status) -> Option<String> {
-    let info = status.get_details_error_info()?;
-    (info.domain == ERROR_DOMAIN).then_some(info.reason)
+fn agent_info(status: &Status) -> Option<ErrorInfo> {
+    status.get_details_error_info().filter(|info| info.domain == ERROR_DOMAIN)
 }
 
-fn of_reason(reason: String, message: String) -> Meaning {
+fn of_info(mut info: ErrorInfo, message: String) -> Meaning {
+    let reason = info.reason;
     Meaning::Final(match reason.as_str() {
+        "OIDC" => {
+            let audience = info.metadata.remove(OIDC_AUDIENCE).unwrap_or_default();
+            Failure::Oidc { message, audience }
+        }
         // The next agent answers: the same call may be made again.
         "SHUTTING_DOWN" => return Meaning::Lost(message),
         "INVALID_ARGUMENT" | "INVALID_SHA" | "INVALID_REQUEST" => Failure::Usage(message),

@@ -15,6 +15,7 @@ use tonic::Status;
 use crate::{
     client::{Agent, Client},
     failure::{Failure, Meaning},
+    oidc::Proof,
     tell::Teller,
 };
 
@@ -64,6 +65,7 @@ enum Break {
 pub(crate) struct Follow<'a> {
     agent: &'a Agent,
     opening: Opening,
+    proof: Proof,
     wait: WaitFor,
     timeout: Option<Duration>,
     place: Option<Place>,
@@ -88,6 +90,7 @@ impl<'a> Follow<'a> {
         Self {
             agent,
             opening,
+            proof: Proof::of_this_process(),
             wait,
             timeout,
             place,
@@ -140,6 +143,10 @@ impl<'a> Follow<'a> {
         loop {
             let why = match self.attach_and_read(teller).await {
                 Ok(result) => return Ok(result),
+                Err(Break::Final(Failure::Oidc { message, audience })) => {
+                    self.proof.fetch(message, &audience).await?;
+                    continue;
+                }
                 Err(Break::Final(failure)) => return Err(failure),
                 Err(Break::Lost(why)) => why,
             };
@@ -220,7 +227,10 @@ impl<'a> Follow<'a> {
             None => self.opening.clone(),
         };
         Ok(match opening {
-            Opening::Deploy(request) => boxed(client.deploy(request).await?, |told| told.progress),
+            Opening::Deploy(request) => {
+                let request = self.proof.attach(request);
+                boxed(client.deploy(request).await?, |told| told.progress)
+            }
             Opening::Rollback(request) => {
                 boxed(client.rollback(request).await?, |told| told.progress)
             }

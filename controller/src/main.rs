@@ -15,6 +15,7 @@ mod failure;
 mod follow;
 mod init;
 mod lint;
+mod oidc;
 mod out;
 #[cfg(test)]
 mod pages;

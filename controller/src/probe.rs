@@ -43,6 +43,11 @@ pub(crate) struct Answer {
 /// A client on the one TLS stack of this program. Loading the system's authorities takes some
 /// milliseconds: only who looks, or raises an alarm, makes one.
 pub(crate) fn client() -> Result<Client, Failure> {
+    client_that(redirect::Policy::limited(REDIRECTS))
+}
+
+/// Such a client, for whoever must not be led elsewhere.
+pub(crate) fn client_that(follows: redirect::Policy) -> Result<Client, Failure> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
@@ -56,7 +61,7 @@ pub(crate) fn client() -> Result<Client, Failure> {
         .with_no_client_auth();
     Client::builder()
         .tls_backend_preconfigured(tls)
-        .redirect(redirect::Policy::limited(REDIRECTS))
+        .redirect(follows)
         // An address may be a secret: nobody is told where we came from.
         .referer(false)
         .timeout(TIMEOUT)

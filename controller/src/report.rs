@@ -132,7 +132,7 @@ impl Report {
     pub(crate) fn failed(self, failure: &Failure) -> Self {
         let outcome = match failure {
             Failure::Refused { .. } if failure.lacks_commit() => Outcome::Error,
-            Failure::Refused { .. } => Outcome::Refused,
+            Failure::Refused { .. } | Failure::Oidc { .. } => Outcome::Refused,
             Failure::TimedOut { .. } | Failure::Detached => Outcome::Pending,
             Failure::Usage(_)
             | Failure::Access { .. }

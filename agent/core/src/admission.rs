@@ -77,6 +77,14 @@ pub enum Refusal {
     /// The confirmation word is missing or wrong.
     #[error("the environment asks for a confirmation: add --confirm with the configured word")]
     Confirmation,
+    /// The second proof that the environment asks for is missing or does not hold.
+    #[error("a deployment needs the OIDC token of its workflow, made for {audience}: {why}")]
+    Oidc {
+        /// Whom the token has to be made for.
+        audience: String,
+        /// What is wrong with it; nothing of what it says.
+        why: String,
+    },
     /// The commit is not what the environment's source has validated.
     #[error("{sha} cannot be promoted from {source_name}: {why}")]
     NotValidated {
@@ -127,6 +135,7 @@ impl Refusal {
             Self::RequestIdTaken { .. } => "REQUEST_ID_TAKEN",
             Self::NoRollbackPoint => "NO_ROLLBACK_POINT",
             Self::Confirmation => "CONFIRMATION",
+            Self::Oidc { .. } => "OIDC",
             Self::NotValidated { .. } => "NOT_VALIDATED",
             Self::NothingToPromote { .. } => "NOTHING_TO_PROMOTE",
             Self::PlanChanged { .. } => "PLAN_CHANGED",

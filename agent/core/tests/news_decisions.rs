@@ -64,6 +64,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::NothingToPromote { source_name: "preprod".parse().unwrap(), why: why() },
         Refusal::PlanChanged { difference: why() },
         Refusal::CommitNeeded,
+        Refusal::Oidc { audience: why(), why: why() },
         Refusal::Unavailable { what: why() },
     ]
 }

@@ -6,7 +6,7 @@ mod newsroom;
 
 use model::{deploy_of, person, rollback_to, sha, shorthand::MINUTE};
 use newsroom::{
-    Site, production,
+    Site, no_token, production,
     scene::{Scene, scene},
     shown, single,
 };
@@ -314,6 +314,7 @@ fn refusals() -> Vec<(&'static str, Vec<News>)> {
             }),
         ),
         ("no confirmation", vec![single(&Site::prod(), refused(Refusal::Confirmation))]),
+        ("no token of a workflow", vec![single(&Site::prod(), refused(no_token()))]),
         (
             "not validated by the source",
             vec![single(

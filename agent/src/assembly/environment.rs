@@ -18,16 +18,17 @@ use crate::{
         github::Github,
         hooks::CommandHooks,
         http_probe::HttpProbe,
+        oidc::{Oidc, OidcSettings},
         process::{ProcessRuntime, ProcessSettings},
         validated_file,
     },
     config::{
-        BackupConfig, ComposeAction, Config, EnvironmentConfig, GithubSource, RuntimeConfig,
-        VerdictSource,
+        BackupConfig, ComposeAction, Config, EnvironmentConfig, GithubSource, OidcConfig,
+        RuntimeConfig, VerdictSource,
     },
     engine::{About, Clock, Parts, ProbePlan, Probed, Promotion, Setup},
     journal::Journal,
-    ports::{Backups, LogSource, Runtime, SourceRepository, Verifier},
+    ports::{Backups, LogSource, Runtime, SecondProof, SourceRepository, Verifier},
     verify::{
         command::CommandVerifier,
         github::{GithubVerifier, Poller},
@@ -85,6 +86,7 @@ impl Builder {
             verifier: self.verifier(config, &source.repository),
             backups: backups(config, source.own_git),
             promotion,
+            proof: self.proof(config),
             source: source.repository,
             runtime,
             repository_lock: source.lock,
@@ -130,6 +132,12 @@ impl Builder {
                 stop_timeout: Some(container.stop_timeout),
             })),
         }
+    }
+
+    fn proof(&self, config: &EnvironmentConfig) -> Option<Arc<dyn SecondProof>> {
+        let OidcConfig { issuer, audience, claims } = config.oidc.clone()?;
+        let settings = OidcSettings { issuer, audience, claims };
+        Some(Arc::new(Oidc::new(self.http.clone(), settings)))
     }
 
     fn probe(&self, config: &EnvironmentConfig) -> HttpProbe {
@@ -213,7 +221,7 @@ fn about(config: &EnvironmentConfig, source: &Source, promotion: Option<&Promoti
     About {
         title: config.title.clone(),
         url: config.url.as_ref().map(ToString::to_string),
-        unavailable: config.unavailable().or_else(|| source.unavailable.clone()).or(nowhere),
+        unavailable: source.unavailable.clone().or(nowhere),
         absent: source.absent.clone(),
         confirm: config.confirm.clone(),
         doings: doings::of(config),

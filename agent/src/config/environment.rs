@@ -69,16 +69,6 @@ impl EnvironmentConfig {
         }
     }
 
-    /// Why this version cannot deploy here, naming the key; `None` when it can.
-    #[must_use]
-    pub fn unavailable(&self) -> Option<String> {
-        self.oidc.as_ref()?;
-        Some(format!(
-            "environment {} cannot be deployed: this version does not run `oidc`; remove it",
-            self.name
-        ))
-    }
-
     /// The folder in which commands run where there is no work tree.
     #[must_use]
     pub fn own_folder(&self) -> Option<&Path> {

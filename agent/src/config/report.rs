@@ -33,7 +33,6 @@ pub fn render_check(config: &Config, problems: &[Problem]) -> String {
 }
 
 fn summary(environment: &EnvironmentConfig) -> String {
-    let state = if environment.unavailable().is_some() { "not served" } else { "ok" };
     let files = match (&environment.repository, &environment.promotes) {
         (Some(RepositoryConfig { path, remote, branch, .. }), promotes) => {
             let promotes = promotes.as_ref().map(|source| format!(", promotes {source}"));
@@ -43,11 +42,12 @@ fn summary(environment: &EnvironmentConfig) -> String {
         (None, None) => "no files".to_owned(),
     };
     format!(
-        "{} {state}: {files}, {}, probe {}, {}",
+        "{} ok: {files}, {}, probe {}, {}{}",
         environment.name,
         environment.runtime.kind(),
         environment.health.url,
-        verification(environment)
+        verification(environment),
+        if environment.oidc.is_some() { ", asks for a workflow's token" } else { "" }
     )
 }
 
@@ -68,8 +68,7 @@ fn verification(environment: &EnvironmentConfig) -> &'static str {
 }
 
 fn warnings(config: &Config) -> Vec<String> {
-    let unavailable = config.environments.values().filter_map(EnvironmentConfig::unavailable);
-    let mut warnings: Vec<String> = unavailable.collect();
+    let mut warnings = Vec::new();
     if config.access.is_empty() {
         warnings.push("there is no [[access]] rule: every call will be refused".to_owned());
     }

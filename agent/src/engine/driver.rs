@@ -112,6 +112,7 @@ impl Driver {
             observer,
             verifier: parts.verifier.clone(),
             promotion: parts.promotion.clone(),
+            proof: parts.proof.clone(),
             backups: parts.backups.clone(),
             repository: parts.source.clone(),
             requests: requests_in,

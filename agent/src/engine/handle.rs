@@ -10,10 +10,10 @@ use ripcord_core::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{about::About, clock::Clock, observe::Observer, promotion::Promotion};
+use super::{about::About, clock::Clock, observe::Observer, promotion::Promotion, proof::Carried};
 use crate::{
     journal::{Journal, JournalError},
-    ports::{Activity, Backups, Sample, SourceRepository, Verifier},
+    ports::{Activity, Backups, Sample, SecondProof, SourceRepository, Verifier},
 };
 
 /// One environment, as the rest of the agent sees it. Cheap to clone.
@@ -37,6 +37,8 @@ pub struct EnvironmentHandle {
     pub backups: Option<Arc<dyn Backups>>,
     /// Its repository, to tell what lies between two commits.
     pub repository: Arc<dyn SourceRepository>,
+    /// What judges the second proof of a deployment; `None` where a certificate is enough.
+    pub proof: Option<Arc<dyn SecondProof>>,
     pub(super) verifier: Option<Arc<dyn Verifier>>,
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) journal: Journal,
@@ -117,6 +119,7 @@ impl EnvironmentHandle {
         &self,
         request: ripcord_core::DeployRequest,
         confirm: &str,
+        carried: &Carried,
     ) -> Result<Answer, EngineError> {
         if let Some(made) = self.made_by(request.request_id.as_ref()).await? {
             return match admission::repeats(&made, Some(request.sha)) {
@@ -124,8 +127,11 @@ impl EnvironmentHandle {
                 Err(refusal) => self.refuse(Some(request.sha), request.by, refusal).await,
             };
         }
-        match self.door(request.sha, Some(confirm)).await {
-            Some(refusal) => self.refuse(Some(request.sha), request.by, refusal).await,
+        if let Some(refusal) = self.door(request.sha, Some(confirm)).await {
+            return self.refuse(Some(request.sha), request.by, refusal).await;
+        }
+        match self.unproven(request.sha, &request.by, carried).await? {
+            Some(refused) => Ok(refused),
             None => self.ask(Asked::Decide(Input::Deploy(request))).await,
         }
     }

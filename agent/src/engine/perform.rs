@@ -17,7 +17,8 @@ use super::{
     promotion::Promotion,
 };
 use crate::ports::{
-    Backup, Backups, Hooks, Moment, Probe, Reporter, Runtime, SourceRepository, Verifier,
+    Backup, Backups, Hooks, Moment, Probe, Reporter, Runtime, SecondProof, SourceRepository,
+    Verifier,
 };
 
 /// What an environment is made of.
@@ -38,6 +39,8 @@ pub struct Parts {
     pub backups: Option<Arc<dyn Backups>>,
     /// What it promotes from; `None` where it takes any commit of its branch.
     pub promotion: Option<Promotion>,
+    /// What judges the second proof of a deployment; `None` where a certificate is enough.
+    pub proof: Option<Arc<dyn SecondProof>>,
     /// The lock of its git repository, shared by all environments that use the same one.
     pub repository_lock: Arc<Mutex<()>>,
 }

@@ -6,7 +6,7 @@ use ripcord_proto::v1;
 use tonic::Status;
 
 use super::{errors, parse, plan};
-use crate::engine::EnvironmentHandle;
+use crate::engine::{Carried, EnvironmentHandle};
 
 /// What a caller is told.
 pub(super) enum Reply {
@@ -21,6 +21,7 @@ pub(super) async fn deploy(
     environment: &EnvironmentHandle,
     message: &v1::DeployRequest,
     by: Identity,
+    carried: &Carried,
 ) -> Result<Reply, Status> {
     let id = parse::request_id(&message.request_id)?;
     let made = environment.made_by(id.as_ref()).await.map_err(errors::engine)?;
@@ -47,7 +48,7 @@ pub(super) async fn deploy(
             Err(refusal) => return refuse(environment, Some(sha), asked.by, refusal).await,
         }
     }
-    let answer = environment.deploy(asked, &message.confirm).await;
+    let answer = environment.deploy(asked, &message.confirm, carried).await;
     answer.map(Reply::Answered).map_err(errors::engine)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ripcord_core::{DeploymentNumber, EnvironmentName, Refusal};
-use ripcord_proto::ERROR_DOMAIN;
+use ripcord_proto::{ERROR_DOMAIN, OIDC_AUDIENCE};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -48,7 +48,12 @@ pub(super) fn invalid(message: impl Into<String>) -> Status {
 }
 
 pub(super) fn refused(refusal: &Refusal) -> Status {
-    refuse(Code::FailedPrecondition, refusal.code(), refusal.to_string())
+    let mut particulars = HashMap::new();
+    // Whoever can fetch a token has to know for whom.
+    if let Refusal::Oidc { audience, .. } = refusal {
+        particulars.insert(OIDC_AUDIENCE.to_owned(), audience.clone());
+    }
+    refuse_with(Code::FailedPrecondition, refusal.code(), refusal.to_string(), particulars)
 }
 
 pub(super) fn unknown_environment<'a>(

@@ -4,11 +4,12 @@ use ripcord_core::{
     BackupId, CommitSha, DeployRequest, DeploymentNumber, EnvironmentName, Identity, RequestId,
     RollbackRequest, limits,
 };
-use ripcord_proto::v1;
-use tonic::{Code, Status};
+use ripcord_proto::{OIDC_ON_DEMAND, OIDC_TOKEN, v1};
+use secrecy::SecretString;
+use tonic::{Code, Status, metadata::MetadataMap};
 
 use super::errors;
-use crate::engine::{Target, Towards};
+use crate::engine::{Carried, Target, Towards};
 
 pub(super) fn environment(text: &str) -> Result<EnvironmentName, Status> {
     text.parse().map_err(|invalid: ripcord_core::InvalidId| errors::invalid(invalid.to_string()))
@@ -19,6 +20,15 @@ pub(super) fn sha(text: &str) -> Result<CommitSha, Status> {
         errors::refuse(Code::InvalidArgument, "INVALID_SHA", error.to_string())
     };
     text.parse().map_err(invalid)
+}
+
+/// What a caller carried besides the certificate. What is no text is no token, and refused as one.
+pub(super) fn carried(metadata: &MetadataMap) -> Carried {
+    match metadata.get(OIDC_TOKEN) {
+        Some(token) => Carried::Token(SecretString::from(token.to_str().unwrap_or_default())),
+        None if metadata.contains_key(OIDC_ON_DEMAND) => Carried::OnDemand,
+        None => Carried::Nothing,
+    }
 }
 
 /// A reason, when there is one: at most [`limits::REASON_CHARS`], so that it fits in messages.

@@ -121,12 +121,13 @@ impl AgentService for Service {
         request: Request<v1::DeployRequest>,
     ) -> Result<Response<Self::DeployStream>, Status> {
         let peer = Peer::of(&request)?;
+        let carried = parse::carried(request.metadata());
         let message = request.into_inner();
         let name = parse::environment(&message.environment)?;
         let allowed: Authorized<access::Deploy> = self.access.authorize(&peer, &name)?;
         let environment = self.environment(&name)?;
         let by = allowed.identity().clone();
-        let progress = match asking::deploy(environment, &message, by).await? {
+        let progress = match asking::deploy(environment, &message, by, &carried).await? {
             Reply::Planned(plan) => progress::only(Item::Result(*plan)),
             Reply::Answered(answer) => {
                 self.follow::<access::Deploy>(&peer, environment, answer, message.wait()).await?

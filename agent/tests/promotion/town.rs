@@ -15,7 +15,7 @@ use ripcord_agent::{
         git::{GitRepository, Settings},
         promote::PromotedFiles,
     },
-    engine::{EnvironmentHandle, ProbePlan, Promotion},
+    engine::{Carried, EnvironmentHandle, ProbePlan, Promotion},
     ports::{Backup, Backups, Reporter, SourceRepository},
 };
 use ripcord_core::{
@@ -119,7 +119,11 @@ impl Town {
 
     pub async fn ask(&self, stage: &Stage, sha: CommitSha) -> Answer {
         let redeploy = true;
-        stage.handle.deploy(DeployRequest { sha, redeploy, ..request(0) }, "").await.unwrap()
+        stage
+            .handle
+            .deploy(DeployRequest { sha, redeploy, ..request(0) }, "", &Carried::Nothing)
+            .await
+            .unwrap()
     }
 
     /// Promotes, and waits for the end of it, and of what undoes it.

@@ -18,7 +18,7 @@ use std::{
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use ripcord_agent::{
-    engine::{Clock, Driver, EnvironmentHandle, Parts, ProbePlan, Setup},
+    engine::{Carried, Clock, Driver, EnvironmentHandle, Parts, ProbePlan, Setup},
     journal::{Journal, Record, file_in},
     ports::{
         Between, Hooks, LogRecord, LogSource, LogStart, Moment, PreparedCommit, Probe, Question,
@@ -348,6 +348,7 @@ pub fn parts(world: &Arc<World>, probe_plan: ProbePlan, lock: Arc<AsyncMutex<()>
         verifier: Some(world.clone()),
         backups: None,
         promotion: None,
+        proof: None,
         repository_lock: lock,
     }
 }
@@ -367,7 +368,7 @@ pub fn request(index: u8) -> DeployRequest {
 
 impl Stage {
     pub async fn deploy(&self, index: u8) -> DeploymentNumber {
-        match self.handle.deploy(request(index), "").await.unwrap() {
+        match self.handle.deploy(request(index), "", &Carried::Nothing).await.unwrap() {
             Answer::Admitted(number) => number,
             other => panic!("{other:?}"),
         }

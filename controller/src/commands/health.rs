@@ -202,9 +202,11 @@ async fn cry_for(voice: Option<&Voice>, client: &Client, failure: &Failure) {
         | Failure::Unreachable { .. }
         | Failure::TimedOut { .. }
         | Failure::Unexpected(_) => true,
-        Failure::Usage(_) | Failure::Refused { .. } | Failure::Detached | Failure::Stdout(_) => {
-            false
-        }
+        Failure::Usage(_)
+        | Failure::Oidc { .. }
+        | Failure::Refused { .. }
+        | Failure::Detached
+        | Failure::Stdout(_) => false,
     };
     if let (Some(voice), true) = (voice, silent) {
         let why = failure.to_string();

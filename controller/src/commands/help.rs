@@ -16,10 +16,15 @@ Environment variables. A flag wins over its variable, a variable over a file.
                    and are never written to disk, shown, or given to other programs
   RIPCORD_CONFIG   read this file instead of looking for ripcord.toml
 
+  RIPCORD_OIDC_TOKEN                    the token of a workflow outside GitHub Actions, for
+                                        environments that ask for one
+
 In a GitHub workflow these are read too:
   GITHUB_SHA                            the commit, when --sha is not given and the environment
                                         does not promote what another one has validated
   GITHUB_RUN_ID, GITHUB_RUN_ATTEMPT     the request id, so that a repeated step joins
+  ACTIONS_ID_TOKEN_REQUEST_URL, …TOKEN  to fetch the workflow's token for environments that ask
+                                        for one; the job needs `id-token: write`
   GITHUB_ACTIONS                        the story folds into one group; a check's into one for each job
   GITHUB_OUTPUT, GITHUB_STEP_SUMMARY    the result, for later steps and for the run's page; a
                                         check's table, too
@@ -74,6 +79,7 @@ Why it was refused, as `error` of the JSON result says it:
   NOTHING_TO_PROMOTE   the source has validated nothing yet
   PLAN_CHANGED         what would happen is not what was shown: look again with --dry-run
   BACKUP               there is no such backup, or it is damaged: ripcord history ENV --backups
+  OIDC                 (exit 4) the workflow's own token: `permissions: id-token: write`
   HELD                 ripcord resume ENV
   QUARANTINED          deploy a fix, or --override --reason
   COMMIT_NEEDED        (exit 2) the environment promotes nothing: --sha

@@ -22,7 +22,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
-use tonic::{Code, Request, Response, Status};
+use tonic::{Code, Request, Response, Status, metadata::MetadataMap};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::Stage;
@@ -57,6 +57,7 @@ pub enum Call {
 struct Script {
     acts: Mutex<VecDeque<Act>>,
     calls: Mutex<Vec<Call>>,
+    metadata: Mutex<Vec<MetadataMap>>,
     status: Mutex<v1::StatusResponse>,
     history: Mutex<v1::HistoryResponse>,
     saved: Mutex<v1::BackupsResponse>,
@@ -98,6 +99,11 @@ impl Agent {
 
     pub fn calls(&self) -> Vec<Call> {
         self.script.calls.lock().unwrap().clone()
+    }
+
+    /// What came with each call for a deployment.
+    pub fn metadata(&self) -> Vec<MetadataMap> {
+        self.script.metadata.lock().unwrap().clone()
     }
 
     pub fn set_status(&self, status: v1::StatusResponse) {
@@ -245,6 +251,7 @@ impl AgentService for Script {
         request: Request<v1::DeployRequest>,
     ) -> Result<Response<Self::DeployStream>, Status> {
         let wrap = |progress| v1::DeployResponse { progress };
+        self.metadata.lock().unwrap().push(request.metadata().clone());
         self.story(Call::Deploy(request.into_inner()), wrap)
     }
 

@@ -135,6 +135,7 @@ fn rollback_started(deployment: &Deployment) -> Option<Story> {
 fn refused(sha: Option<CommitSha>, by: &Identity, refusal: &Refusal) -> Option<Story> {
     match refusal {
         Refusal::Confirmation
+        | Refusal::Oidc { .. }
         | Refusal::NotValidated { .. }
         | Refusal::PlanChanged { .. }
         | Refusal::Held { .. }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use ripcord_core::{
     Deployment, DeploymentNumber, Entry, Environment, EnvironmentName, Event, Identity, Kind,
-    Timestamp, VerifyWhen,
+    Refusal, Timestamp, VerifyWhen,
     news::{Context, Locale, News, Place, counterpart, news},
 };
 
@@ -132,6 +132,12 @@ pub fn a_rollback(number: u64, undoes: Option<u64>, automatic: bool) -> Deployme
 pub fn shown(news: &News, locale: Locale) -> String {
     let (kind, class, severity) = (news.kind(), news.class(), news.severity());
     format!("[{kind}, {class:?}, {severity:?}]\n{}\n", news.text(locale))
+}
+
+/// A workflow of the wrong branch.
+pub fn no_token() -> Refusal {
+    let why = "the claim `ref` of the token is not \"refs/heads/main\"".to_owned();
+    Refusal::Oidc { audience: "ripcord".to_owned(), why }
 }
 
 /// An event of which nothing else has to be known.

@@ -14,6 +14,7 @@ use super::{
 
 mod backup;
 mod health;
+mod oidc;
 mod place;
 mod promotion;
 mod runtime;
@@ -60,6 +61,9 @@ fn environment(raw: RawEnvironment, place: &mut place::Place<'_, '_>) -> Option<
     let health = health::health(raw.health, raw.url.as_ref(), place);
     let runtime = runtime::runtime(raw.runtime, place);
     let verify = verify::verify(raw.verify, place);
+    if let Some(oidc) = &raw.oidc {
+        oidc::check(oidc, place);
+    }
     Some(EnvironmentConfig {
         name: place.name.clone(),
         title: raw.title.unwrap_or_else(|| place.name.to_string()),

@@ -65,7 +65,11 @@ async fn lives(environment: &EnvironmentHandle, state: &Environment) -> Row {
 
 fn steps(environment: &EnvironmentHandle) -> Vec<String> {
     let doings = &environment.about.doings;
-    let mut steps = vec![doings.find.clone()];
+    let mut steps = Vec::new();
+    if let Some(proof) = &environment.proof {
+        steps.push(format!("ask for the workflow's OIDC token, made for {}", proof.audience()));
+    }
+    steps.push(doings.find.clone());
     match &doings.save {
         Some(saving) => steps.push(save(saving)),
         None if environment.promotion.is_some() => {

@@ -30,6 +30,7 @@ pub(super) fn refused(
             page.detail(why);
         }
         Refusal::Quarantined { why, .. }
+        | Refusal::Oidc { why, .. }
         | Refusal::PlanChanged { difference: why }
         | Refusal::Unavailable { what: why } => page.detail(why),
         Refusal::OlderThanLive { live, .. } => {
@@ -66,6 +67,9 @@ fn refusal_words(refusal: &Refusal) -> Phrase {
         Refusal::NoRollbackPoint => Phrase("aucun point de rollback", "there is no rollback point"),
         Refusal::Confirmation => {
             Phrase("mot de confirmation absent ou incorrect", "missing or wrong confirmation word")
+        }
+        Refusal::Oidc { .. } => {
+            Phrase("jeton OIDC absent ou refusé", "missing or unacceptable OIDC token")
         }
         Refusal::NotValidated { .. } => {
             Phrase("commit non validé par la source", "not validated by the source")
