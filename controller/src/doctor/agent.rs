@@ -90,7 +90,9 @@ fn refused(failure: &Failure) -> Vec<Hop> {
         }
         Failure::Refused { .. } => "name an environment that `ripcord status` shows",
         Failure::Usage(_) => "correct what was named",
-        Failure::TimedOut { .. }
+        // Only a deployment is asked for a token.
+        Failure::Oidc { .. }
+        | Failure::TimedOut { .. }
         | Failure::Detached
         | Failure::Unexpected(_)
         | Failure::Stdout(_) => "compare host and port with the agent's `listen`, and read its log",
