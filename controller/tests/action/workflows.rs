@@ -114,7 +114,34 @@ fn the_hourly_look_is_green_while_all_is_well_and_red_when_the_agent_is_gone() {
     assert!(!gone.log.contains("token-of-the-webhook"));
 }
 
-/// Stands in for the controller: what `check` does is told elsewhere.
+/// The controller itself, as a workflow gets it: downloaded, and verified.
+#[test]
+fn ci_is_green_and_red_with_the_checks_of_the_repository() {
+    let site = Site::new();
+    site.ripcord(&["init", "--github", "--yes"], "work");
+    let style = "test ! -e red || { echo 'app.py:3:80: E501 line too long'; exit 1; }";
+    let checks = format!("[[checks.preprod.jobs]]\nname = \"style\"\nrun = \"{style}\"\n");
+    fs::write(site.work().join("ripcord.toml"), checks).unwrap();
+    let folder = format!("ripcord-0.1.0-{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let program = site.path("release").join(&folder).join("ripcord");
+    fs::create_dir_all(program.parent().unwrap()).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_ripcord"), &program).unwrap();
+    let mut runner = site.runner(&site.live("preprod"));
+    let releases = crate::releases::published(&site, "0.1.0", &folder);
+    runner.contexts.insert("vars.RIPCORD_RELEASES".into(), releases);
+    let [green] = runner.workflow(".github/workflows/ci.yml").try_into().unwrap();
+    assert_eq!(green.code, 0, "{}", green.log);
+    assert!(green.summary.contains("style"), "{}", green.summary);
+
+    fs::write(site.work().join("red"), "").unwrap();
+    let [red] = runner.workflow(".github/workflows/ci.yml").try_into().unwrap();
+    assert_eq!(red.code, 7, "{}", red.log);
+    assert!(red.summary.contains("❌"), "{}", red.summary);
+    let annotated = "::error file=app.py,line=3,col=80";
+    assert!(red.commands().iter().any(|line| line.starts_with(annotated)), "{}", red.log);
+}
+
+/// Stands in for the controller: what `check` does is told above and elsewhere.
 #[test]
 fn ci_asks_for_the_checks_of_preprod_and_keeps_the_key_from_them() {
     let site = Site::new();
