@@ -43,7 +43,7 @@ impl Credential {
                 CertificateDer::pem_slice_iter(pem.expose_secret().as_bytes()).collect()
             }
         };
-        let found = read.map_err(|error| self.unusable(&explain(&error)))?;
+        let found = read.map_err(|error| self.unusable(&explain(&error, "certificate")))?;
         if found.is_empty() {
             return Err(self.unusable(&"it holds no certificate"));
         }
@@ -56,7 +56,7 @@ impl Credential {
             Self::File { path, .. } => PrivateKeyDer::from_pem_file(path),
             Self::Text { pem, .. } => PrivateKeyDer::from_pem_slice(pem.expose_secret().as_bytes()),
         };
-        read.map_err(|error| self.unusable(&explain(&error)))
+        read.map_err(|error| self.unusable(&explain(&error, "private key")))
     }
 
     /// A credential that is not there or not readable is a matter of access, whatever the cause.
@@ -71,10 +71,10 @@ impl Credential {
 
 /// What is wrong with PEM text, without a word of the text: a key that was pasted on one line is
 /// otherwise part of the message.
-fn explain(error: &PemError) -> String {
+fn explain(error: &PemError, what: &str) -> String {
     match error {
         PemError::Io(error) => error.to_string(),
-        PemError::NoItemsFound => "it holds no PEM of that kind".to_owned(),
+        PemError::NoItemsFound => format!("it holds no {what} as PEM"),
         _ => "it is not PEM as it was issued: are its line ends still there?".to_owned(),
     }
 }
