@@ -323,11 +323,7 @@ async fn files_that_are_mixed_up_are_named() {
         command.env(variable, stage.pki(file));
         diagnosed(command).await
     };
-    with("RIPCORD_KEY", "viewer.key").await.breaks_at(
-        "key",
-        4,
-        "not the key of the client certificate",
-    );
+    with("RIPCORD_KEY", "viewer.key").await.breaks_at("key", 4, "not the key of the");
     with("RIPCORD_KEY", "operator.pem").await.breaks_at("key", 4, "no private key");
     with("RIPCORD_CERT", "agent.pem").await.breaks_at("certificate", 4, "an agent's certificate");
     with("RIPCORD_CERT", "client-ca.pem").await.breaks_at("certificate", 4, "of a CA");
