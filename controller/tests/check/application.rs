@@ -80,6 +80,44 @@ impl Application {
     }
 }
 
+impl Application {
+    /// The same as a step of a workflow: through the action's script. Answers the step's summary, too.
+    async fn step(&self) -> (Said, String) {
+        let action = Path::new(env!("CARGO_MANIFEST_DIR")).join("action/ripcord.sh");
+        let program = Path::new(env!("CARGO_BIN_EXE_ripcord")).parent().unwrap().to_owned();
+        let path = env::join_paths([program].into_iter().chain(env::split_paths(&self.path)));
+        let mut step = tokio::process::Command::new("bash");
+        step.arg(action).current_dir(self.project.folder.path()).env_clear();
+        step.env("PATH", path.unwrap()).env("PYTHONDONTWRITEBYTECODE", "1").stdin(Stdio::null());
+        step.env("GITHUB_ACTIONS", "true");
+        for name in ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"] {
+            step.env(name, self.project.path(name));
+        }
+        for input in INPUTS {
+            step.env(format!("INPUT_{input}"), "");
+        }
+        step.env("INPUT_COMMAND", "check").env("INPUT_VERSION", "local");
+        let said = said(step).await;
+        (said, self.project.read("GITHUB_STEP_SUMMARY"))
+    }
+}
+
+/// What the action hands to its script.
+const INPUTS: [&str; 12] = [
+    "ENVIRONMENT",
+    "SHA",
+    "WAIT",
+    "TIMEOUT",
+    "CONFIRM",
+    "REASON",
+    "ARGS",
+    "AGENT",
+    "CA",
+    "CERT",
+    "KEY",
+    "NOTIFY_URL",
+];
+
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -174,4 +212,21 @@ async fn a_fix_repairs_the_format_and_then_it_is_green() {
     let fixed = application.check(&["--fix"]).await;
     assert_eq!(fixed.code, 0, "{}{}", fixed.stderr, fixed.stdout);
     assert!(application.project.read(PORTIONS).contains("\"somebody has to eat\""));
+}
+
+#[tokio::test]
+async fn a_step_of_a_workflow_is_green_and_red_with_the_same_checks_and_its_page_says_why() {
+    let Some(application) = Application::new() else { return };
+    let (green, summary) = application.step().await;
+    assert_eq!(green.code, 0, "{}{}", green.stderr, green.stdout);
+    assert!(summary.contains("✅") && !summary.contains("❌"), "{summary}");
+
+    application.change(PORTIONS, "\"\"\"How much of", "import os\n\"\"\"How much of");
+    let (red, summary) = application.step().await;
+    assert_eq!(red.code, 7, "{}{}", red.stderr, red.stdout);
+    assert!(summary.contains("❌") && summary.contains("flake8"), "{summary}");
+    let told = format!("{}{}", red.stdout, red.stderr);
+    let errors = told.lines().filter(|line| line.starts_with("::error title=ripcord::"));
+    assert_eq!(errors.count(), 1, "{told}");
+    assert!(told.contains(&format!("::error file={PORTIONS},line=1")), "{told}");
 }
