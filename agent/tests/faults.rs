@@ -3,58 +3,22 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod support {
+    pub mod disk;
     pub mod git;
     pub mod mtls;
     pub mod pki;
     pub mod site;
 }
 
-use std::{
-    fs,
-    io::Write as _,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::fs;
 
 use ripcord_proto::v1::{Outcome, Phase, WaitFor};
 use support::{
+    disk::Disk,
     git::git,
     site::{Agent, Site, deploy, eventually, reason, request, status, watch},
 };
 use tonic::Code;
-
-/// A file system of its own in memory; unmounted with the value.
-struct Disk(PathBuf);
-
-impl Disk {
-    /// Nothing, and one line that says so, for those who may not mount.
-    fn mount(at: &Path, options: &str) -> Option<Self> {
-        fs::create_dir_all(at).unwrap();
-        let mount = ["-t", "tmpfs", "-o", options, "tmpfs"];
-        let mounted = Command::new("mount").args(mount).arg(at).output().unwrap();
-        if !mounted.status.success() {
-            eprintln!("skipped: a tmpfs cannot be mounted here (needs root)");
-            return None;
-        }
-        Some(Self(at.to_owned()))
-    }
-
-    /// Takes all the room that is left; answers the file to remove again.
-    fn fill(&self) -> PathBuf {
-        let ballast = self.0.join("ballast");
-        let mut file = fs::File::create(&ballast).unwrap();
-        for size in [64 * 1024, 1024, 1] {
-            while file.write_all(&vec![0; size]).is_ok() {}
-        }
-        ballast
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).output();
-    }
-}
 
 #[tokio::test]
 async fn a_full_state_disk_refuses_a_deployment_before_anything_is_touched() {

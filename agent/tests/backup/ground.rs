@@ -4,13 +4,14 @@ use std::{
     fs::{self, File},
     io::Write as _,
     os::unix::fs::symlink,
-    path::{Path, PathBuf},
-    process::Command,
 };
 
 use ripcord_agent::ports::Backups as _;
 
-use crate::support::{Place, hidden, mode, names, noise, tree};
+use crate::{
+    disk::Disk,
+    support::{Place, hidden, mode, names, noise, tree},
+};
 
 async fn refused(place: &Place) -> String {
     let failure = place.backups().preflight().await.unwrap_err();
@@ -79,28 +80,6 @@ async fn a_git_directory_that_would_be_moved_is_refused() {
     assert!(said.contains("name the work tree itself"), "{said}");
     place.settings.own_git_dir = Some(place.root().join(".git"));
     place.backups().preflight().await.unwrap();
-}
-
-/// A file system of its own in memory; unmounted with the value.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mount(at: &Path, options: &str) -> Option<Self> {
-        fs::create_dir_all(at).unwrap();
-        let mount = ["-t", "tmpfs", "-o", options, "tmpfs"];
-        let mounted = Command::new("mount").args(mount).arg(at).output().unwrap();
-        if !mounted.status.success() {
-            eprintln!("skipped: a tmpfs cannot be mounted here (needs root)");
-            return None;
-        }
-        Some(Self(at.to_owned()))
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).output();
-    }
 }
 
 #[tokio::test]

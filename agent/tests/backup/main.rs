@@ -3,6 +3,8 @@
 
 mod crash;
 mod damage;
+#[path = "../support/disk.rs"]
+mod disk;
 mod files;
 mod ground;
 mod keep;

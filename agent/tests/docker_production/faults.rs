@@ -6,7 +6,10 @@ use ripcord_proto::v1::{Outcome, RollbackRequest, rollback_request::To};
 
 use crate::{
     shop::{Shape, Shop, backups, go_back, live, promote},
-    support::site::{Agent, status},
+    support::{
+        disk::Disk,
+        site::{Agent, status},
+    },
 };
 
 #[tokio::test]
@@ -100,34 +103,10 @@ async fn a_backup_that_rotted_on_the_disk_is_refused_and_the_version_is_promoted
     assert_eq!(shop.page().await.unwrap(), "good 1");
 }
 
-/// A disk of a few hundred kilobytes.
-struct SmallDisk(std::path::PathBuf);
-
-impl SmallDisk {
-    fn mounted_at(folder: &std::path::Path) -> Option<Self> {
-        fs::create_dir_all(folder).unwrap();
-        let mount = std::process::Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=400k", "tmpfs"])
-            .arg(folder)
-            .status();
-        let mounted = mount.is_ok_and(|status| status.success());
-        if !mounted {
-            eprintln!("skipped: this user may not mount a tmpfs");
-        }
-        mounted.then(|| Self(folder.to_owned()))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount").arg(&self.0).status();
-    }
-}
-
 #[tokio::test]
 async fn a_disk_that_fills_up_during_the_backup_stops_the_deployment_untouched() {
     let Some(shop) = Shop::new(Shape::Folder).await else { return };
-    let Some(_disk) = SmallDisk::mounted_at(&shop.backups) else { return };
+    let Some(_disk) = Disk::mount(&shop.backups, "size=400k") else { return };
     let noise: Vec<u8> = (0..3_000_000_u64)
         .map(|i| (i.wrapping_mul(i).wrapping_mul(2_654_435_761) >> 13) as u8)
         .collect();

@@ -9,6 +9,7 @@ mod story;
 
 #[path = "../support"]
 mod support {
+    pub mod disk;
     pub mod docker;
     pub mod git;
     pub mod mtls;
