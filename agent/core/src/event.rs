@@ -8,7 +8,6 @@ use crate::{
     failure::{Failure, FailureKind},
     ids::{CommitSha, DeploymentNumber, Identity, RequestId},
     lifecycle::{Kind, Outcome, Phase, Placement, PlannedOn},
-    transition::UNHEALTHY,
     verdict::{Verdict, VerdictReport},
 };
 
@@ -293,9 +292,7 @@ impl Event {
     /// Whether a deployment found the application unhealthy: before it counted as live, or after.
     #[must_use]
     pub fn finds_unhealthy(&self) -> bool {
-        let before =
-            matches!(self, Self::StepFailed { failure } if failure.kind == FailureKind::Unhealthy);
-        before || matches!(self, Self::Condemned { reason } if reason.starts_with(UNHEALTHY))
+        matches!(self, Self::StepFailed { failure } if failure.kind == FailureKind::Unhealthy)
     }
 
     /// Whether the state is the same with and without it: such events may be told while a step runs.

@@ -1,6 +1,10 @@
 //! What another environment may take from this one: what it has validated, and stands behind still.
 
-use crate::{environment::Environment, ids::CommitSha, lifecycle::Placement};
+use crate::{
+    environment::Environment,
+    ids::CommitSha,
+    lifecycle::{Deployment, Outcome, Placement},
+};
 
 /// Why a commit should not be taken from here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +23,13 @@ impl Environment {
     pub fn newest_sound(&self) -> Option<Placement> {
         let sound = |placement: &Placement| self.objection(placement.sha).is_none();
         self.validated.iter().rev().map(|earned| earned.placement).find(sound)
+    }
+
+    /// Whether a commit is sound that was validated so long ago that the state has forgotten it, going
+    /// by its newest deployment here. What a rollback may have left is not: that is forgotten, too.
+    #[must_use]
+    pub fn stood_behind(&self, deployment: &Deployment) -> bool {
+        deployment.outcome == Some(Outcome::Validated) && deployment.turn >= self.last_rollback
     }
 
     /// What speaks against taking `sha` from here.

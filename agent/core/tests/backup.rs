@@ -293,6 +293,24 @@ fn what_may_be_promoted_is_the_newest_validated_commit_that_nobody_objects_to() 
     assert_eq!(newest(&world), Some(sha(1)));
 }
 
+/// The state forgets which commits a rollback left when it forgets that they were validated.
+#[test]
+fn what_a_rollback_may_have_left_is_not_promoted_however_long_ago_it_was_validated() {
+    let mut world = World::new(Policy::default(), Some(sha(HEAD)));
+    let stands = |world: &World, number: u64| {
+        let changed = world.turns.iter().rev().flat_map(|turn| &turn.decision.changed);
+        let newest = changed.clone().find(|deployment| deployment.number.0 == number).unwrap();
+        world.environment.stood_behind(newest)
+    };
+    let [first, second] = [1, 2].map(|index| world.validated(index));
+    assert!(stands(&world, first) && stands(&world, second));
+    world.give(Input::Rollback(rollback_to(None)));
+    world.steps_good();
+    assert!(!stands(&world, second), "it was left");
+    let third = world.validated(3);
+    assert!(stands(&world, third));
+}
+
 #[test]
 fn saving_has_a_time_of_its_own_in_the_statistics() {
     let mut world = world();

@@ -6,7 +6,7 @@ use std::{
     ffi::OsString,
     io,
     os::unix::process::ExitStatusExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     pin::{Pin, pin},
     process::{ExitStatus, Stdio},
     sync::{Mutex, PoisonError},
@@ -15,6 +15,7 @@ use std::{
 
 use futures_util::{FutureExt, future::FusedFuture};
 use ripcord_core::{CommitSha, DeploymentNumber, EnvironmentName, Event, Failure, FailureKind};
+use rustix::fs::{Access, access};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::{Child, Command},
@@ -162,6 +163,21 @@ pub(super) fn base_environment() -> impl Iterator<Item = (&'static str, OsString
         from_ours("LANG", "C.UTF-8"),
     ]
     .into_iter()
+}
+
+/// Whether a program that is named without a folder is one that may be run.
+pub(super) fn is_in_path(program: &Path) -> bool {
+    let path = base_environment().find(|(name, _)| *name == "PATH").map(|(_, path)| path);
+    let folders = path.iter().flat_map(env::split_paths);
+    folders.map(|folder| folder.join(program)).any(|file| why_not_run(&file).is_none())
+}
+
+/// Why a file cannot be run as a program.
+pub(super) fn why_not_run(program: &Path) -> Option<String> {
+    if program.is_dir() {
+        return Some("it is a folder".to_owned());
+    }
+    access(program, Access::EXEC_OK).err().map(|error| error.to_string())
 }
 
 /// Waits for the program's end while its output is told; it may close its pipes and go on.

@@ -1,10 +1,6 @@
 //! The compose program: removes a project's containers and makes new ones, as its file says now.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use ripcord_core::{Failure, FailureKind};
 
@@ -103,7 +99,7 @@ impl ComposeProgram<'_> {
         if command::run(plugin, &nobody).await.is_ok() {
             return Ok(vec!["docker", "compose"]);
         }
-        if is_in_path("docker-compose") {
+        if command::is_in_path(Path::new("docker-compose")) {
             return Ok(vec!["docker-compose"]);
         }
         Err(failure(
@@ -112,11 +108,6 @@ impl ComposeProgram<'_> {
                 .to_owned(),
         ))
     }
-}
-
-fn is_in_path(program: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).map(|folder: PathBuf| folder.join(program)).any(|file| file.is_file())
 }
 
 fn failure(message: String) -> Failure {

@@ -2,7 +2,6 @@
 //! them from another environment's, and gets exactly the commit that was asked for.
 
 use std::{
-    env,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -12,7 +11,6 @@ use async_trait::async_trait;
 use ripcord_core::{
     Brought, CommitSha, DeploymentNumber, EnvironmentName, Failure, FailureKind, effect::TreeReport,
 };
-use rustix::fs::{Access, access};
 use tokio::{
     sync::{Mutex, OwnedMutexGuard},
     time::timeout,
@@ -242,8 +240,8 @@ impl PromotedFiles {
     fn refuse_missing_program(&self) -> Result<(), Failure> {
         let program = self.run.first().map(Path::new).unwrap_or(Path::new(""));
         let why = if program.is_absolute() {
-            unusable(program)
-        } else if program.components().count() == 1 && !is_in_search_path(program) {
+            command::why_not_run(program)
+        } else if program.components().count() == 1 && !command::is_in_path(program) {
             Some("it is not in PATH".to_owned())
         } else {
             None
@@ -255,19 +253,6 @@ impl PromotedFiles {
              [environments.{environment}.promote]"
         )))
     }
-}
-
-fn is_in_search_path(program: &Path) -> bool {
-    let path = command::base_environment().find(|(name, _)| *name == "PATH");
-    let path = path.map(|(_, path)| path).unwrap_or_default();
-    env::split_paths(&path).any(|folder| unusable(&folder.join(program)).is_none())
-}
-
-fn unusable(program: &Path) -> Option<String> {
-    if program.is_dir() {
-        return Some("it is a folder".to_owned());
-    }
-    access(program, Access::EXEC_OK).err().map(|error| error.to_string())
 }
 
 fn promotion(message: impl Into<String>) -> Failure {

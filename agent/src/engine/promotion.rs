@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ripcord_core::{CommitSha, Environment, EnvironmentName, Objection, Outcome, Refusal};
+use ripcord_core::{CommitSha, Environment, EnvironmentName, Objection, Refusal};
 use tokio::sync::watch;
 
 use crate::{journal::Journal, ports::SourceRepository};
@@ -71,6 +71,6 @@ impl Promotion {
     /// The state remembers the newest ones; the journal remembers all.
     async fn was_validated_long_ago(&self, sha: CommitSha) -> bool {
         let newest = self.journal.newest_of(&self.source, sha).await.ok().flatten();
-        newest.is_some_and(|deployment| deployment.outcome == Some(Outcome::Validated))
+        newest.is_some_and(|deployment| self.state.borrow().stood_behind(&deployment))
     }
 }

@@ -6,7 +6,6 @@ use crate::{
     failure::FailureKind,
     ids::DeploymentNumber,
     lifecycle::{Deployment, Phase},
-    transition::UNHEALTHY,
     verdict::Verdict,
 };
 
@@ -60,14 +59,14 @@ impl Cause {
     /// Why `deployment` may not stay.
     pub(super) fn of(deployment: &Deployment) -> Self {
         if let Some(failure) = &deployment.failure {
+            if failure.kind == FailureKind::Unhealthy && deployment.live_at.is_some() {
+                return Self::Bake(failure.message.clone());
+            }
             return Self::Step(failure.kind, failure.message.clone());
         }
         let words = deployment.condemned.clone().or_else(|| deployment.note.clone());
         let run = CiRun::of(deployment);
         let Some(words) = words else { return Self::Unknown };
-        if let Some(detail) = words.strip_prefix(UNHEALTHY) {
-            return Self::Bake(detail.to_owned());
-        }
         match deployment.verdict_value() {
             Verdict::Failure if run.is_known() => Self::Ci(run),
             Verdict::Failure => Self::Bad(words),

@@ -3,13 +3,11 @@
 use super::{Answer, Draft, UnexpectedInput, verdicts::red_reason};
 use crate::{
     event::Event,
+    failure::{Failure, FailureKind},
     ids::DeploymentNumber,
     lifecycle::{Deployment, Phase},
     verdict::Verdict,
 };
-
-/// How the reason begins for which what bakes may not stay.
-pub(crate) const UNHEALTHY: &str = "it did not stay healthy: ";
 
 impl Draft<'_> {
     /// Ends what is live and good already; else what is still missing is waited for.
@@ -35,7 +33,10 @@ impl Draft<'_> {
         match result {
             Ok(()) => self.stayed_healthy(deployment),
             Err(detail) => {
-                self.condemn(&deployment, format!("{UNHEALTHY}{detail}"));
+                let message = format!("the application is not healthy any more: {detail}");
+                let failure = Failure::new(FailureKind::Unhealthy, message);
+                self.push(number, Event::StepFailed { failure });
+                self.condemn(&deployment, format!("it did not stay healthy: {detail}"));
             }
         }
         Ok(Answer::Done)

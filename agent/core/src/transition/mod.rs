@@ -13,7 +13,6 @@ mod steps;
 mod time;
 mod verdicts;
 
-pub(crate) use self::bake::UNHEALTHY;
 use crate::{
     admission::Refusal,
     environment::Environment,
