@@ -2,6 +2,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod support {
+    pub mod small_config;
+}
+
 use std::{path::Path, time::Duration};
 
 use proptest::prelude::*;
@@ -10,39 +14,9 @@ use ripcord_agent::config::{
     NotifyEvent, RightName, RuntimeConfig, VerdictSource, render_check,
 };
 use ripcord_core::{OnDeadline, VerifyWhen};
+use support::small_config::{SMALL, parse, refused, refused_with};
 
 const EXAMPLE: &str = include_str!("../packaging/agent.example.toml");
-
-/// A configuration with what is required and nothing else.
-const SMALL: &str = r#"
-listen = "127.0.0.1:0"
-state_dir = "/var/lib/ripcord"
-[tls]
-cert = "/etc/agent.pem"
-key = "/etc/agent.key"
-client_ca = "/etc/ca.pem"
-[environments.lab]
-repository = "/srv/lab"
-url = "http://127.0.0.1:8088/"
-[environments.lab.runtime]
-kind = "process"
-run = ["./serve"]
-"#;
-
-fn parse(text: &str) -> Result<Config, String> {
-    Config::parse(Path::new("agent.toml"), text).map_err(|error| error.to_string())
-}
-
-/// What is said about `SMALL` with `more` at its end.
-fn refused(more: &str) -> String {
-    parse(&format!("{SMALL}{more}\n")).expect_err(more)
-}
-
-/// What is said about `SMALL` with `from` replaced by `to`.
-fn refused_with(from: &str, to: &str) -> String {
-    assert!(SMALL.contains(from), "{from}");
-    parse(&SMALL.replace(from, to)).expect_err(to)
-}
 
 fn lab(more: &str) -> EnvironmentConfig {
     let mut config = parse(&format!("{SMALL}{more}\n")).unwrap();

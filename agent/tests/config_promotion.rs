@@ -4,38 +4,11 @@
 
 use std::path::Path;
 
-use ripcord_agent::config::Config;
-
-/// A configuration with what is required and nothing else.
-const SMALL: &str = r#"
-listen = "127.0.0.1:0"
-state_dir = "/var/lib/ripcord"
-[tls]
-cert = "/etc/agent.pem"
-key = "/etc/agent.key"
-client_ca = "/etc/ca.pem"
-[environments.lab]
-repository = "/srv/lab"
-url = "http://127.0.0.1:8088/"
-[environments.lab.runtime]
-kind = "process"
-run = ["./serve"]
-"#;
-
-fn parse(text: &str) -> Result<Config, String> {
-    Config::parse(Path::new("agent.toml"), text).map_err(|error| error.to_string())
+mod support {
+    pub mod small_config;
 }
 
-/// What is said about `SMALL` with `more` at its end.
-fn refused(more: &str) -> String {
-    parse(&format!("{SMALL}{more}\n")).expect_err(more)
-}
-
-/// What is said about `SMALL` with `from` replaced by `to`.
-fn refused_with(from: &str, to: &str) -> String {
-    assert!(SMALL.contains(from), "{from}");
-    parse(&SMALL.replace(from, to)).expect_err(to)
-}
+use support::small_config::{SMALL, parse, refused, refused_with};
 
 /// `SMALL`, and `prod`, whose files a command brings from `lab`.
 fn promoted(more: &str) -> String {

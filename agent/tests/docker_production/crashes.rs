@@ -57,8 +57,7 @@ impl Shop {
                 Step::BackingUp => self.a_backup_is_underway(),
                 Step::Promoting => self.sign("stopped").exists(),
                 Step::Down => container.is_empty(),
-                Step::Up => !container.is_empty() && container != old,
-                Step::Probing => !container.is_empty() && container != old,
+                Step::Up | Step::Probing => !container.is_empty() && container != old,
             };
             if is_there {
                 return;
@@ -152,6 +151,11 @@ async fn a_clone_survives_a_death_while_it_is_backed_up() {
 #[tokio::test]
 async fn a_clone_survives_a_death_when_its_container_is_gone() {
     survives(Shape::Clone, Step::Down).await;
+}
+
+#[tokio::test]
+async fn a_clone_survives_a_death_when_its_container_is_new() {
+    survives(Shape::Clone, Step::Up).await;
 }
 
 #[tokio::test]
