@@ -28,6 +28,7 @@ mod target;
 mod tell;
 mod usage;
 mod workflow;
+mod zone;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,6 @@
 //! `ripcord history`: what was deployed, newest first.
 
 use clap::Args;
-use jiff::tz::TimeZone;
 use ripcord_proto::v1::{BackupsRequest, BackupsResponse, HistoryRequest, HistoryResponse};
 
 use crate::{
@@ -11,6 +10,7 @@ use crate::{
     failure::Failure,
     out,
     render::{json, saved, table},
+    zone,
 };
 
 /// How many are shown when nobody says.
@@ -45,7 +45,7 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
         let saved = context.bounded(ask_saved(&agent, environment.clone())).await?;
         match context.wants_json() {
             true => out::json(&saved::object(&saved))?,
-            false => out::people(&saved::list(&environment, &saved, &TimeZone::system()))?,
+            false => out::people(&saved::list(&environment, &saved, &zone::local()))?,
         }
         return Ok(Exit::Success);
     }
@@ -53,7 +53,7 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
     if context.wants_json() {
         out::json(&json::history(&history))?;
     } else {
-        out::people(&table::history(&history, &TimeZone::system()))?;
+        out::people(&table::history(&history, &zone::local()))?;
     }
     Ok(Exit::Success)
 }

@@ -21,6 +21,7 @@ use crate::{
     failure::{Failure, Meaning},
     out,
     render::logs::{self, Style},
+    zone,
 };
 
 /// How long a lost connection is tried again.
@@ -240,7 +241,7 @@ struct Printer {
 
 impl Printer {
     fn new(json: bool, timestamps: bool) -> Self {
-        let timestamps = timestamps.then(TimeZone::system);
+        let timestamps = timestamps.then(zone::local);
         Self { json, timestamps, sources: BTreeSet::new() }
     }
 

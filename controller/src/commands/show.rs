@@ -1,7 +1,6 @@
 //! `ripcord show`: one deployment, its story from the beginning, and how it stands now.
 
 use clap::Args;
-use jiff::tz::TimeZone;
 use ripcord_proto::v1::{Activity, Admitted, Event, WaitFor, WatchRequest};
 use serde_json::{Value, json};
 
@@ -14,6 +13,7 @@ use crate::{
     render::{json, plain, result},
     report::Report,
     tell::Teller,
+    zone,
 };
 
 const AFTER_HELP: &str = "\
@@ -58,7 +58,7 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
 }
 
 fn text(report: &Report, events: &[Event]) -> String {
-    let zone = TimeZone::system();
+    let zone = zone::local();
     let own = report.deployment.unwrap_or(0);
     let story = events.iter().map(|event| plain::event_line(event, own, &zone));
     std::iter::once(result::result(report)).chain(story).collect::<Vec<_>>().join("\n")

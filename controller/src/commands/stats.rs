@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use clap::Args;
-use jiff::tz::TimeZone;
 use ripcord_proto::v1::{StatsRequest, StatsResponse};
 
 use crate::{
@@ -13,6 +12,7 @@ use crate::{
     failure::Failure,
     out,
     render::{json, stats},
+    zone,
 };
 
 const AFTER_HELP: &str = "\
@@ -42,7 +42,7 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
     if context.wants_json() {
         out::json(&json::stats(&figures))?;
     } else {
-        out::people(&stats::people(&figures, &TimeZone::system()))?;
+        out::people(&stats::people(&figures, &zone::local()))?;
     }
     Ok(Exit::Success)
 }

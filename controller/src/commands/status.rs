@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use clap::Args;
-use jiff::tz::TimeZone;
 use ripcord_proto::v1::{StatusRequest, StatusResponse};
 
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
     failure::Failure,
     out,
     render::{json, table},
-    workflow,
+    workflow, zone,
 };
 
 /// How often `-w` looks.
@@ -96,7 +95,7 @@ async fn ask(
 
 fn shown(context: &Context, status: &StatusResponse) -> Result<String, Failure> {
     match context.global.format() {
-        Format::Human => Ok(table::status(status, &TimeZone::system())),
+        Format::Human => Ok(table::status(status, &zone::local())),
         Format::Json | Format::Ndjson => Ok(json::status(status).to_string()),
     }
 }

@@ -9,6 +9,7 @@ use super::{Teller, backlog::Backlog, opening_words};
 use crate::{
     out,
     render::{plain, sanitize::sanitize},
+    zone,
 };
 
 /// Workflow logs and people lose faith in a command that is silent for longer.
@@ -30,7 +31,7 @@ impl Plain {
         let now = Instant::now();
         Self {
             verbose,
-            zone: TimeZone::system(),
+            zone: zone::local(),
             backlog: Backlog::default(),
             own: 0,
             phase: Phase::Queued,

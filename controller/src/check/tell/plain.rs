@@ -10,6 +10,7 @@ use crate::{
     out,
     render::{duration, github, plain::clock, sanitize::sanitize},
     tell::in_github_actions,
+    zone,
 };
 
 /// Workflow logs and people lose faith in a command that is silent for longer.
@@ -24,7 +25,7 @@ pub(super) struct Plain {
 
 impl Default for Plain {
     fn default() -> Self {
-        Self { zone: TimeZone::system(), running: Vec::new(), last_line: Instant::now() }
+        Self { zone: zone::local(), running: Vec::new(), last_line: Instant::now() }
     }
 }
 
