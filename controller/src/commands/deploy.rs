@@ -12,6 +12,7 @@ use crate::{
     context::Context,
     exit::{Asked, Exit},
     failure::Failure,
+    fleet::destination::{self, Destination},
     follow::Opening,
     prompt,
     render::{self, sanitize::sanitize},
@@ -95,9 +96,10 @@ async fn deploy(
     report.environment.clone_from(&arguments.environment);
     let named = arguments.sha.as_deref().map(revision::named).transpose()?;
     report.sha = named.map(|sha| sha.to_string());
-    let agent = context.agent()?;
-    let environment = context.environment(arguments.environment.as_deref(), &agent).await?;
+    let Destination { agent, agent_name, environment } =
+        destination::of(context, arguments.environment.as_deref()).await?;
     report.environment = Some(environment.clone());
+    report.agent = agent_name;
     let mut request = request(arguments, environment, report.sha.clone().unwrap_or_default())?;
     request.wait = asked.wait.into();
     let planned = plan(context, &agent, arguments, &mut request).await;

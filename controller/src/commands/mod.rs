@@ -6,6 +6,8 @@ pub(crate) mod check_config;
 pub(crate) mod completions;
 pub(crate) mod deploy;
 pub(crate) mod doctor;
+mod fleet_doctor;
+mod fleet_watch;
 pub(crate) mod health;
 pub(crate) mod help;
 pub(crate) mod history;

@@ -9,6 +9,7 @@ use crate::{
     context::Context,
     exit::{Asked, Exit},
     failure::Failure,
+    fleet::destination::{self, Destination},
     follow::Opening,
     prompt, render,
     report::Report,
@@ -84,9 +85,10 @@ async fn rollback(
         return Err(Failure::Usage(text.to_owned()));
     }
     let to = arguments.target()?;
-    let agent = context.agent()?;
-    let environment = context.environment(arguments.environment.as_deref(), &agent).await?;
+    let Destination { agent, agent_name, environment } =
+        destination::of(context, arguments.environment.as_deref()).await?;
     report.environment = Some(environment.clone());
+    report.agent = agent_name;
     let mut request = RollbackRequest {
         request_id: request_id(arguments.request_id.as_deref(), &environment, "-rollback")?,
         environment,

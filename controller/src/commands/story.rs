@@ -24,8 +24,7 @@ pub(crate) async fn follow(
     report: &mut Report,
 ) -> Result<(), Failure> {
     let request_id = opening.request_id().map(str::to_owned);
-    let title =
-        format!("ripcord {} {}", context.command, report.environment.as_deref().unwrap_or(""));
+    let title = format!("ripcord {} {}", context.command, report.full_name().unwrap_or_default());
     let mut teller = tell::teller(&context.global, title.trim_end());
     let mut follow = Follow::new(agent, opening, wait, context.global.timeout);
     let ended = follow.run(teller.as_mut()).await;
@@ -49,6 +48,7 @@ pub(crate) async fn follow(
 fn complete(result: Report, known: &Report) -> Report {
     Report {
         environment: result.environment.or_else(|| known.environment.clone()),
+        agent: known.agent.clone(),
         deployment: result.deployment.or(known.deployment),
         sha: result.sha.or_else(|| known.sha.clone()),
         ..result
@@ -105,7 +105,7 @@ fn tell_people(report: &Report, failure: Option<Failure>) {
         Some(number),
     ) = (&failure, report.deployment)
     {
-        let environment = report.environment.as_deref().unwrap_or_default();
+        let environment = report.full_name().unwrap_or_default();
         out::say(&format!("attach again with: ripcord watch {environment} {number}"));
     }
 }

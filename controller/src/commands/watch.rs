@@ -11,6 +11,7 @@ use crate::{
     context::Context,
     exit::{Asked, Exit},
     failure::Failure,
+    fleet::destination::{self, Destination},
     follow::Opening,
     out,
     report::Report,
@@ -58,9 +59,10 @@ async fn watch(
 ) -> Result<(), Failure> {
     report.environment.clone_from(&arguments.environment);
     report.deployment = arguments.deployment;
-    let agent = context.agent()?;
-    let environment = context.environment(arguments.environment.as_deref(), &agent).await?;
+    let Destination { agent, agent_name, environment } =
+        destination::of(context, arguments.environment.as_deref()).await?;
     report.environment = Some(environment.clone());
+    report.agent = agent_name;
     let deployment = arguments.deployment.unwrap_or(0);
     if arguments.nudge {
         let request = NudgeRequest { environment: environment.clone(), deployment };

@@ -1,6 +1,7 @@
 //! How things look: pure functions from values to text. Nothing here reads a clock or writes.
 
 pub(crate) mod doctor;
+pub(crate) mod fleet;
 pub(crate) mod github;
 pub(crate) mod json;
 pub(crate) mod logs;

@@ -29,12 +29,12 @@ pub(crate) fn result(report: &Report) -> String {
         detail("data", "not undone: databases, volumes and data are as they were left");
     }
     if let Some(undo) = &report.undo {
-        detail("undo", undo);
+        detail("undo", &at_agent(undo, report));
     }
     if let Some(next) = next_step(report) {
         detail("next", &next);
     }
-    lines.extend(by_hand(&report.by_hand));
+    lines.extend(by_hand(report));
     lines.join("\n")
 }
 
@@ -46,9 +46,10 @@ fn placement(live: &Placement) -> String {
 }
 
 /// How a person goes back: by ripcord, or without the agent.
-fn by_hand(commands: &[String]) -> Vec<String> {
-    let Some((first, others)) = commands.split_first() else { return Vec::new() };
-    let mut lines = vec![format!("  hand  to go back yourself: {}", sanitize(first))];
+fn by_hand(report: &Report) -> Vec<String> {
+    let Some((first, others)) = report.by_hand.split_first() else { return Vec::new() };
+    let first = at_agent(first, report);
+    let mut lines = vec![format!("  hand  to go back yourself: {}", sanitize(&first))];
     if !others.is_empty() {
         lines.push("        or on the agent's machine, without the agent:".to_owned());
     }
@@ -56,13 +57,21 @@ fn by_hand(commands: &[String]) -> Vec<String> {
     lines
 }
 
+/// An agent knows no other: its commands name nobody.
+fn at_agent(command: &str, report: &Report) -> String {
+    match &report.agent {
+        Some(agent) if command.starts_with("ripcord ") => format!("{command} --agent {agent}"),
+        Some(_) | None => command.to_owned(),
+    }
+}
+
 fn is_there(outcome: Outcome) -> bool {
     is_good(outcome) && outcome != Outcome::Pending
 }
 
 fn headline(report: &Report) -> String {
-    let environment = report.environment.as_deref().unwrap_or("?");
-    let mut line = format!("{} {}", mark(report.outcome), sanitize(environment));
+    let environment = report.full_name().unwrap_or_else(|| "?".to_owned());
+    let mut line = format!("{} {}", mark(report.outcome), sanitize(&environment));
     if let Some(deployment) = report.deployment {
         line.push_str(&format!(" #{deployment}"));
     }
@@ -121,7 +130,7 @@ fn words(report: &Report) -> &'static str {
 }
 
 fn next_step(report: &Report) -> Option<String> {
-    let environment = report.environment.as_deref()?;
+    let environment = report.full_name()?;
     let show = || report.deployment.map(|number| format!("ripcord show {environment} {number}"));
     match report.outcome {
         Outcome::Live | Outcome::Validated | Outcome::Refused | Outcome::Error => None,
