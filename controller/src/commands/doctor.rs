@@ -44,7 +44,7 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
         scope::agree(context, agent)?;
     }
     let configuration = match chosen(context.configurations(), &wanted) {
-        Chosen::One(configuration) => configuration,
+        Chosen::One(configuration) => *configuration,
         Chosen::Several(several) => return fleet_doctor::run(context, several, &wanted).await,
     };
     let names: Vec<String> = wanted.into_iter().map(|one| one.environment).collect();
@@ -61,7 +61,7 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
 }
 
 enum Chosen {
-    One(Configuration),
+    One(Box<Configuration>),
     Several(Vec<(String, Configuration)>),
 }
 
@@ -69,13 +69,13 @@ enum Chosen {
 fn chosen(all: Vec<(Option<String>, Configuration)>, wanted: &[Wanted]) -> Chosen {
     let mut several = Vec::new();
     for (name, configuration) in all {
-        let Some(name) = name else { return Chosen::One(configuration) };
+        let Some(name) = name else { return Chosen::One(Box::new(configuration)) };
         if wanted.is_empty() || wanted.iter().any(|one| one.may_be_of(&name)) {
             several.push((name, configuration));
         }
     }
     match several.pop() {
-        Some((_, only)) if several.is_empty() => Chosen::One(only),
+        Some((_, only)) if several.is_empty() => Chosen::One(Box::new(only)),
         last => Chosen::Several(several.into_iter().chain(last).collect()),
     }
 }

@@ -18,6 +18,7 @@ pub(crate) mod man;
 pub(crate) mod notify;
 pub(crate) mod plan;
 pub(crate) mod rollback;
+pub(crate) mod rolling;
 pub(crate) mod show;
 pub(crate) mod stats;
 pub(crate) mod status;

@@ -4,7 +4,7 @@
 use clap::Args;
 use ripcord_proto::v1::{NudgeRequest, WaitFor, WatchRequest};
 
-use super::story;
+use super::story::{self, Telling};
 use crate::{
     cli::Wait,
     client::Agent,
@@ -70,7 +70,9 @@ async fn watch(
     }
     let wait = WaitFor::from(arguments.wait);
     let request = WatchRequest { environment, deployment, after_sequence: 0, wait: wait.into() };
-    story::follow(context, &agent, Opening::Watch(request), wait, report).await
+    let opening = Opening::Watch(request);
+    let telling = Telling::of(context, &opening, report);
+    story::follow(context, &agent, opening, wait, report, telling).await
 }
 
 async fn nudge(agent: &Agent, request: NudgeRequest) -> Result<Vec<u64>, Failure> {

@@ -7,6 +7,7 @@ pub(crate) mod json;
 pub(crate) mod logs;
 pub(crate) mod plain;
 pub(crate) mod result;
+pub(crate) mod rolling;
 pub(crate) mod sanitize;
 pub(crate) mod saved;
 pub(crate) mod sinks;

@@ -58,7 +58,7 @@ fn by_hand(report: &Report) -> Vec<String> {
 }
 
 /// An agent knows no other: its commands name nobody.
-fn at_agent(command: &str, report: &Report) -> String {
+pub(crate) fn at_agent(command: &str, report: &Report) -> String {
     match &report.agent {
         Some(agent) if command.starts_with("ripcord ") => format!("{command} --agent {agent}"),
         Some(_) | None => command.to_owned(),
@@ -111,6 +111,25 @@ fn mark(outcome: Outcome) -> &'static str {
     }
 }
 
+/// What became of it, in a word.
+pub(crate) fn word(report: &Report) -> String {
+    if !report.plan.is_empty() {
+        return "plan".to_owned();
+    }
+    let word = match report.outcome {
+        Outcome::Live => "live",
+        Outcome::Validated => "validated",
+        Outcome::RolledBack => "rolled back",
+        Outcome::Failed => "failed",
+        Outcome::Superseded => "superseded",
+        Outcome::Stranded => "STRANDED",
+        Outcome::Refused => "refused",
+        Outcome::Pending => "goes on",
+        Outcome::Error => "error",
+    };
+    word.to_owned()
+}
+
 fn words(report: &Report) -> &'static str {
     match report.outcome {
         _ if !report.plan.is_empty() => "dry run, nothing was changed; the plan:",
@@ -132,12 +151,12 @@ fn words(report: &Report) -> &'static str {
 fn next_step(report: &Report) -> Option<String> {
     let environment = report.full_name()?;
     let show = || report.deployment.map(|number| format!("ripcord show {environment} {number}"));
+    let watch = || report.deployment.map(|number| format!("ripcord watch {environment} {number}"));
     match report.outcome {
+        Outcome::Error if report.error.as_deref() == Some("UNREACHABLE") => watch(),
         Outcome::Live | Outcome::Validated | Outcome::Refused | Outcome::Error => None,
         Outcome::Superseded => Some(format!("ripcord watch {environment}")),
-        Outcome::Pending if report.plan.is_empty() => {
-            report.deployment.map(|number| format!("ripcord watch {environment} {number}"))
-        }
+        Outcome::Pending if report.plan.is_empty() => watch(),
         Outcome::Pending => None,
         Outcome::RolledBack => {
             show().map(|show| format!("read what happened with `{show}`, then deploy a fix"))

@@ -4,6 +4,7 @@
 
 mod places;
 mod questions;
+mod rolling;
 #[path = "../stage/mod.rs"]
 mod stage;
 
@@ -12,23 +13,23 @@ use stage::{SHA, Stage, agent::Agent};
 use tokio::{net::TcpListener, task::AbortHandle};
 
 /// Who is in the file, in its order.
-pub struct Fleet {
-    pub stage: Stage,
+struct Fleet {
+    stage: Stage,
     entries: Vec<String>,
 }
 
 impl Fleet {
-    pub fn new() -> Self {
+    fn new() -> Self {
         Self { stage: Stage::new(), entries: Vec::new() }
     }
 
-    pub fn add(&mut self, name: &str, port: u16) {
+    fn add(&mut self, name: &str, port: u16) {
         self.entries.push(format!("[agents.{name}]\nurl = \"https://127.0.0.1:{port}\"\n"));
         self.write("");
     }
 
     /// An agent that plays nothing, and shows these environments.
-    pub async fn agent(&mut self, name: &str, environments: &[&str]) -> Agent {
+    async fn agent(&mut self, name: &str, environments: &[&str]) -> Agent {
         let agent = Agent::start(&self.stage, vec![]).await;
         agent.set_status(status(name, environments));
         self.add(name, agent.port);
@@ -36,13 +37,13 @@ impl Fleet {
     }
 
     /// A machine that refuses connections.
-    pub async fn dead(&mut self, name: &str) {
+    async fn dead(&mut self, name: &str) {
         let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
         self.add(name, port);
     }
 
     /// A machine that takes connections, and never says a word.
-    pub async fn hanging(&mut self, name: &str) -> AbortHandle {
+    async fn hanging(&mut self, name: &str) -> AbortHandle {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         self.add(name, listener.local_addr().unwrap().port());
         let holding = tokio::spawn(async move {
@@ -55,7 +56,7 @@ impl Fleet {
     }
 
     /// Writes ripcord.toml, with `more` before the agents.
-    pub fn write(&self, more: &str) {
+    fn write(&self, more: &str) {
         let text = format!(
             "cert = \"pki/operator.pem\"\nkey = \"pki/operator.key\"\nca = \"pki/agent-ca.pem\"\n{more}\n{}",
             self.entries.join("")
@@ -63,18 +64,18 @@ impl Fleet {
         std::fs::write(self.stage.folder.path().join("ripcord.toml"), text).unwrap();
     }
 
-    pub async fn said(&self, arguments: &[&str]) -> stage::Said {
+    async fn said(&self, arguments: &[&str]) -> stage::Said {
         stage::said(self.stage.bare(arguments)).await
     }
 }
 
-pub fn status(host: &str, environments: &[&str]) -> StatusResponse {
+fn status(host: &str, environments: &[&str]) -> StatusResponse {
     let environments = environments.iter().map(|name| environment(name)).collect();
     let agent = AgentInfo { version: "0.1.0".into(), host: host.into(), ..AgentInfo::default() };
     StatusResponse { agent: Some(agent), environments, ..StatusResponse::default() }
 }
 
-pub fn environment(name: &str) -> EnvironmentStatus {
+fn environment(name: &str) -> EnvironmentStatus {
     EnvironmentStatus {
         name: name.into(),
         live: Some(Placement { deployment: 142, sha: SHA.into() }),

@@ -79,8 +79,9 @@ async fn an_at_that_cannot_be_meant_says_what_to_write() {
     let other = fleet.said(&["hold", "preprod@paris", "--agent", "lyon"]).await;
     assert_eq!(other.code, 2, "{}", other.stderr);
     assert!(paris.calls().is_empty());
+    std::fs::write(fleet.stage.folder.path().join("empty.toml"), "").unwrap();
     let none = super::stage::said(
-        fleet.stage.operator(paris.port, &["hold", "preprod@x", "--config", "/dev/null"]),
+        fleet.stage.operator(paris.port, &["hold", "preprod@x", "--config", "empty.toml"]),
     )
     .await;
     assert_eq!(none.code, 2);
