@@ -59,8 +59,8 @@ impl Exit {
     ];
 
     /// The worst first: which one counts where several agents end differently. A human is needed;
-    /// somebody left; users are known to see it now; nobody knows how it is there; it is known not
-    /// to run; it may still come; something newer runs.
+    /// somebody left; users are known to see it now, which an agent that is away must not hide; nobody
+    /// knows how it is there; it is known not to run; it may still come; something newer runs.
     pub(crate) const WORST_FIRST: [Self; 13] = [
         Self::Stranded,
         Self::Detached,

@@ -83,7 +83,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 const SEVERAL: &str = "
 Of several agents the worst end counts, in this order:
 
-  20 stranded · 130 detached · 10 users see it now · 5 4 1 2 nobody knows how it is there ·
+  20 stranded · 130 detached · 10 users see it now · 5, 4, 1, 2 nobody knows how it is there ·
   7 rolled back · 3 did not become live · 6 refused · 8 may still come · 9 something newer runs · 0
 
 An environment that is known to be down (10) outranks an agent that does not answer (5): whoever is

@@ -111,16 +111,18 @@ async fn a_flag_or_the_files_own_agent_means_that_one_by_its_name_and_all_means_
 }
 
 #[tokio::test]
-async fn an_agent_with_a_certificate_of_its_own_uses_that_one() {
+async fn an_agent_with_a_certificate_of_its_own_uses_that_one_and_nobody_elses() {
     let mut fleet = Fleet::new();
-    let paris = fleet.agent("paris", &["preprod"]).await;
+    let _paris = fleet.agent("paris", &["preprod"]).await;
+    let _lyon = fleet.agent("lyon", &["preprod"]).await;
     fleet.stage.certs("other");
-    let text = std::fs::read_to_string(fleet.stage.folder.path().join("ripcord.toml")).unwrap();
-    let own = "ca = \"other/agent-ca.pem\"\n";
-    std::fs::write(fleet.stage.folder.path().join("ripcord.toml"), format!("{text}{own}")).unwrap();
-    let refused = fleet.said(&["status"]).await;
+    let file = fleet.stage.folder.path().join("ripcord.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{text}ca = \"other/agent-ca.pem\"\n")).unwrap();
+    let refused = fleet.said(&["status", "--json"]).await;
     assert_eq!(refused.code, 4, "{}", refused.stderr);
+    let codes = [0, 1].map(|at| refused.json()["agents"][at]["exit_code"].clone());
+    assert_eq!(codes, [0, 4], "only the last one trusts somebody else");
     let typed = fleet.said(&["status", "--ca", "pki/agent-ca.pem"]).await;
     assert_eq!(typed.code, 0, "what is typed wins over every file: {}", typed.stderr);
-    drop(paris);
 }

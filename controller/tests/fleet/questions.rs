@@ -10,9 +10,13 @@ use std::{
 
 use ripcord_proto::v1::{DiagnoseResponse, EnvironmentStats, HealthInfo, Rights, StatsResponse};
 use serde_json::{Value, json};
-use tokio::{io::AsyncReadExt, net::TcpListener};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
+    net::TcpListener,
+    time::timeout,
+};
 
-use super::{Fleet, environment, status};
+use super::{Fleet, environment, stage::DEADLINE, status};
 
 #[tokio::test]
 async fn one_table_shows_all_in_the_order_of_the_file_and_a_dead_one_in_its_place() {
@@ -208,4 +212,26 @@ async fn doctor_looks_at_all_and_shows_what_is_not_in_order() {
     assert_eq!(object["agents"][1]["doctor"]["exit_code"], 5);
     let only = fleet.said(&["doctor", "preprod@paris", "--json"]).await.json();
     assert_eq!(only["schema"], "ripcord/v1/doctor", "{only}");
+}
+
+#[tokio::test]
+async fn who_looks_on_sees_what_changes_although_another_one_never_answers() {
+    let mut fleet = Fleet::new();
+    fleet.hanging("lyon").await;
+    let paris = fleet.agent("paris", &["preprod"]).await;
+    let mut command = fleet.stage.bare(&["status", "-w"]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut seen = async |what: &str| {
+        let reading = async {
+            while !lines.next_line().await.unwrap().expect("it goes on").contains(what) {}
+        };
+        timeout(DEADLINE, reading).await.unwrap_or_else(|_| panic!("{what}"));
+    };
+    seen("paris  preprod").await;
+    paris.set_status(status("paris", &["prod"]));
+    seen("paris  prod ").await;
+    paris.vanish();
+    seen("paris  unreachable").await;
+    child.kill().await.unwrap();
 }
