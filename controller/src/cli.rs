@@ -38,8 +38,14 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// The agent, as https://host:7443
-    #[arg(long, global = true, value_name = "URL", env = "RIPCORD_AGENT", hide_env_values = true)]
+    /// The agent: https://host:7443, its name in [agents], or `all` of these
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL|NAME",
+        env = "RIPCORD_AGENT",
+        hide_env_values = true
+    )]
     pub(crate) agent: Option<String>,
     /// The client certificate, PEM
     #[arg(long, global = true, value_name = "FILE", env = "RIPCORD_CERT", hide_env_values = true)]

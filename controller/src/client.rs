@@ -20,6 +20,7 @@ use tower::service_fn;
 use crate::{
     credential::Credential,
     failure::{self, Failure, Meaning},
+    render::duration,
     target::Target,
 };
 
@@ -44,15 +45,48 @@ pub(crate) struct Agent {
     port: u16,
     name: ServerName<'static>,
     tls: Arc<ClientConfig>,
+    /// How long it may take to connect.
+    patience: Duration,
+}
+
+/// What was read for one agent and counts for others, too: a hundred agents that trust one
+/// certificate cost one look at its files.
+#[derive(Default)]
+pub(crate) struct Identities(Vec<([Credential; 3], Arc<ClientConfig>)>);
+
+impl Identities {
+    fn of(&mut self, target: &Target) -> Result<Arc<ClientConfig>, Failure> {
+        let wanted = [&target.cert, &target.key, &target.ca];
+        let is_it = |(known, _): &&([Credential; 3], _)| {
+            known.iter().zip(wanted).all(|(known, wanted)| known.is_same(wanted))
+        };
+        if let Some((_, tls)) = self.0.iter().find(is_it) {
+            return Ok(tls.clone());
+        }
+        let tls = Arc::new(tls_config(target)?);
+        self.0.push((wanted.map(Clone::clone), tls.clone()));
+        Ok(tls)
+    }
 }
 
 impl Agent {
     /// Reads the certificates that `target` names.
     pub(crate) fn new(target: &Target) -> Result<Self, Failure> {
+        Self::sharing(target, &mut Identities::default())
+    }
+
+    /// Reads those that no agent before it named.
+    pub(crate) fn sharing(target: &Target, known: &mut Identities) -> Result<Self, Failure> {
         let name = ServerName::try_from(target.host.clone())
             .map_err(|_| Failure::Usage(format!("{} is not a host name", target.host)))?;
-        let tls = Arc::new(tls_config(target)?);
-        Ok(Self { host: target.host.clone(), port: target.port, name, tls })
+        let tls = known.of(target)?;
+        let (host, port, patience) = (target.host.clone(), target.port, CONNECT_TIMEOUT);
+        Ok(Self { host, port, name, tls, patience })
+    }
+
+    /// The same agent, for whoever waits so long for a connection and no longer.
+    pub(crate) fn within(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Connects. The agent judges the client certificate only when the first call is made.
@@ -88,8 +122,10 @@ impl Agent {
     }
 
     async fn handshake(&self) -> Result<TlsStream<TcpStream>, Failure> {
-        let connecting = timeout(CONNECT_TIMEOUT, self.tcp_then_tls()).await;
-        connecting.unwrap_or_else(|_| Err(self.unreachable("no answer within 10 s")))
+        let connecting = timeout(self.patience, self.tcp_then_tls()).await;
+        connecting.unwrap_or_else(|_| {
+            Err(self.unreachable(&format!("no answer within {}", duration(self.patience))))
+        })
     }
 
     async fn tcp_then_tls(&self) -> Result<TlsStream<TcpStream>, Failure> {

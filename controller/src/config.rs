@@ -1,5 +1,6 @@
 //! `ripcord.toml` and the user's `config.toml`: found, read, and checked key by key.
 
+pub(crate) mod agents;
 pub(crate) mod document;
 
 use std::{
@@ -7,7 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use self::document::{Document, Fault};
+use self::{
+    agents::NamedAgent,
+    document::{Document, Fault},
+};
 use crate::{failure::Failure, target::folder_of};
 
 /// The name of a project's file.
@@ -17,21 +21,38 @@ const PROJECT_FILE: &str = "ripcord.toml";
 const SIMILAR: f64 = 0.7;
 
 /// What says where the agent is and who we are.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) agent: Option<String>,
     pub(crate) cert: Option<PathBuf>,
     pub(crate) key: Option<PathBuf>,
     pub(crate) ca: Option<PathBuf>,
     pub(crate) default_environment: Option<String>,
+    /// Several agents, in the order in which they are written.
+    pub(crate) agents: Vec<NamedAgent>,
     /// The addresses of the environments' applications.
     pub(crate) urls: BTreeMap<String, String>,
 }
 
 impl Settings {
+    /// Nothing is known yet.
+    pub(crate) const NOTHING: Self = Self {
+        agent: None,
+        cert: None,
+        key: None,
+        ca: None,
+        default_environment: None,
+        agents: Vec::new(),
+        urls: BTreeMap::new(),
+    };
+
     /// Takes from `other` what is not known yet.
     pub(crate) fn fill_from(&mut self, other: Self) {
-        self.agent = self.agent.take().or(other.agent);
+        // Who names several agents here means these, whatever one a file further away names.
+        if self.agents.is_empty() {
+            self.agent = self.agent.take().or(other.agent);
+            self.agents = other.agents;
+        }
         self.cert = self.cert.take().or(other.cert);
         self.key = self.key.take().or(other.key);
         self.ca = self.ca.take().or(other.ca);
@@ -69,12 +90,14 @@ pub(crate) fn text_of(file: &Path) -> Result<String, Failure> {
 }
 
 fn settings(text: &str, folder: &Path, home: Option<&Path>) -> Result<Settings, Fault> {
-    let document = document::parse(text)?;
-    let Document { agent, cert, key, ca, default_environment, environments, .. } = document;
+    let mut document = document::parse(text)?;
     let path = |text: Option<String>| text.map(|text| resolve(&text, folder, home));
+    let agents = agents::of(text, &mut document, path)?;
+    let Document { agent, cert, key, ca, default_environment, environments, .. } = document;
     let urls = environments.into_iter().filter_map(|(name, it)| Some((name, it.url?))).collect();
     let (cert, key, ca) = (path(cert), path(key), path(ca));
-    Ok(Settings { agent, cert, key, ca, default_environment, urls })
+    let agent = agent.map(toml::Spanned::into_inner);
+    Ok(Settings { agent, cert, key, ca, default_environment, agents, urls })
 }
 
 /// `~/` is the home; other relative paths start at the file's folder.
@@ -133,5 +156,13 @@ mod tests {
         settings.fill_from(parsed("agent = 'file'\ndefault_environment = 'lab'").expect("valid"));
         assert_eq!(settings.agent.as_deref(), Some("flag"));
         assert_eq!(settings.default_environment.as_deref(), Some("lab"));
+    }
+
+    #[test]
+    fn several_agents_of_a_project_are_not_hidden_by_the_one_of_the_users_own_file() {
+        let mut settings = Settings::NOTHING;
+        settings.fill_from(parsed("[agents.b]\nurl = 'https://b'").expect("valid"));
+        settings.fill_from(parsed("agent = 'https://own'").expect("valid"));
+        assert_eq!((settings.agent, settings.agents.len()), (None, 1));
     }
 }

@@ -2,18 +2,16 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use ripcord_core::EnvironmentName;
-use ripcord_proto::v1::StatusRequest;
-
 use crate::{
     cli::{Format, Global},
-    client::{Agent, Client},
+    client::{Agent, Identities},
     doctor::Configuration,
     exit::{self, Exit},
     failure::Failure,
+    fleet::{Crowd, Member},
     out,
     render::{duration, json},
-    target::Sources,
+    target::{Reach, Sources, Target},
     workflow,
 };
 
@@ -42,9 +40,50 @@ impl Context {
         self.global.format() != Format::Human
     }
 
-    /// The agent that is meant. Reads certificates, and connects to nothing.
+    /// The one agent that is meant. Reads certificates, and connects to nothing.
     pub(crate) fn agent(&mut self) -> Result<Agent, Failure> {
-        Agent::new(&self.sources.target()?)
+        match self.sources.reach()? {
+            Reach::One(_, target) => Agent::new(&target),
+            Reach::Several(several) => {
+                let names: Vec<String> = several.into_iter().map(|(name, _)| name).collect();
+                Err(Failure::Usage(format!(
+                    "which agent? give --agent with one of {}",
+                    names.join(", ")
+                )))
+            }
+        }
+    }
+
+    /// The agent that is meant, or all of them.
+    pub(crate) fn crowd(&mut self) -> Result<Crowd, Failure> {
+        match self.sources.reach()? {
+            Reach::One(name, target) => Ok(Crowd::One(name, Agent::new(&target)?)),
+            Reach::Several(several) => Ok(Crowd::Several(members(several))),
+        }
+    }
+
+    /// These agents, in this order.
+    pub(crate) fn named_agents(&mut self, names: &[String]) -> Result<Vec<Member>, Failure> {
+        let known = self.sources.names()?;
+        let mut targets = Vec::new();
+        for name in names {
+            let target = match self.sources.named(name) {
+                Err(failure) if !known.contains(name) => return Err(failure),
+                target => target,
+            };
+            targets.push((name.clone(), target));
+        }
+        Ok(members(targets))
+    }
+
+    /// The names of all agents, where they have names.
+    pub(crate) fn agent_names(&mut self) -> Result<Vec<String>, Failure> {
+        self.sources.names()
+    }
+
+    /// The agent that the command line or its variable names.
+    pub(crate) fn typed_agent(&self) -> Option<&str> {
+        self.sources.typed_agent()
     }
 
     /// The project's file, where there is one.
@@ -62,24 +101,10 @@ impl Context {
         self.sources.url_of(environment).map(str::to_owned)
     }
 
-    /// What is configured, and where each value comes from; nothing fails here.
-    pub(crate) fn configuration(&self) -> Configuration {
+    /// What is configured for each agent that is meant, and where each value comes from; nothing
+    /// fails here.
+    pub(crate) fn configurations(&self) -> Vec<(Option<String>, Configuration)> {
         Configuration::read(&self.sources)
-    }
-
-    /// The environment that is meant: the one that is named, the configured one, or the only one.
-    pub(crate) async fn environment(
-        &mut self,
-        named: Option<&str>,
-        agent: &Agent,
-    ) -> Result<String, Failure> {
-        if let Some(name) = named {
-            return parse_environment(name);
-        }
-        if let Some(name) = self.sources.default_environment()? {
-            return parse_environment(&name);
-        }
-        self.bounded(only_environment(agent)).await
     }
 
     /// One question and its answer, within `--timeout` or a time that nobody waits longer for.
@@ -111,24 +136,12 @@ impl Context {
     }
 }
 
-fn parse_environment(name: &str) -> Result<String, Failure> {
-    let parsed = name.parse::<EnvironmentName>();
-    parsed.map(String::from).map_err(|error| Failure::Usage(error.to_string()))
-}
-
-async fn only_environment(agent: &Agent) -> Result<String, Failure> {
-    let mut client: Client = agent.connect().await?;
-    let status = match client.status(StatusRequest::default()).await {
-        Ok(answer) => answer.into_inner(),
-        Err(status) => return Err(agent.failure(&status).await),
+fn members(targets: Vec<(String, Result<Target, Failure>)>) -> Vec<Member> {
+    let mut known = Identities::default();
+    let mut agent = |target: Target| Agent::sharing(&target, &mut known);
+    let member = |(name, target): (String, Result<Target, Failure>)| Member {
+        name,
+        agent: target.and_then(&mut agent),
     };
-    let names: Vec<String> = status.environments.into_iter().map(|one| one.name).collect();
-    match names.as_slice() {
-        [only] => Ok(only.clone()),
-        [] => Err(Failure::Access { message: NOTHING_TO_SEE.to_owned() }),
-        several => Err(Failure::Usage(format!(
-            "which environment? name one of {}, or set default_environment in ripcord.toml",
-            several.join(", ")
-        ))),
-    }
+    targets.into_iter().map(member).collect()
 }

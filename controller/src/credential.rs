@@ -33,6 +33,17 @@ impl Credential {
         Some(Self::Text { variable, pem: pem.into() })
     }
 
+    /// Whether both are the same file, or the same variable: what they hold needs reading only once.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File { path, .. }, Self::File { path: other, .. }) => path == other,
+            (Self::Text { variable, .. }, Self::Text { variable: other, .. }) => variable == other,
+            (Self::File { .. }, Self::Text { .. }) | (Self::Text { .. }, Self::File { .. }) => {
+                false
+            }
+        }
+    }
+
     /// The certificates that it holds: at least one.
     pub(crate) fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, Failure> {
         let read: Result<Vec<_>, PemError> = match self {

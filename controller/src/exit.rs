@@ -58,6 +58,31 @@ impl Exit {
         Self::Detached,
     ];
 
+    /// The worst first: which one counts where several agents end differently. A human is needed;
+    /// somebody left; users are known to see it now, which an agent that is away must not hide; nobody
+    /// knows how it is there; it is known not to run; it may still come; something newer runs.
+    pub(crate) const WORST_FIRST: [Self; 13] = [
+        Self::Stranded,
+        Self::Detached,
+        Self::Unhealthy,
+        Self::Unreachable,
+        Self::Access,
+        Self::Unexpected,
+        Self::Usage,
+        Self::RolledBack,
+        Self::Failed,
+        Self::Refused,
+        Self::Undecided,
+        Self::Superseded,
+        Self::Success,
+    ];
+
+    /// The one of several that counts.
+    pub(crate) fn worst(exits: impl IntoIterator<Item = Self>) -> Self {
+        let rank = |exit: &Self| Self::WORST_FIRST.iter().position(|worse| worse == exit);
+        exits.into_iter().min_by_key(rank).unwrap_or(Self::Success)
+    }
+
     /// The number.
     pub(crate) fn code(self) -> u8 {
         self as u8
@@ -246,6 +271,21 @@ mod tests {
         for (failure, code) in table {
             assert_eq!(of_failure(&failure).code(), code, "{failure}");
         }
+    }
+
+    #[test]
+    fn of_several_agents_the_worst_end_counts_whatever_its_number() {
+        use Exit::{Failed, Refused, RolledBack, Stranded, Success, Superseded, Undecided};
+        use Exit::{Unhealthy, Unreachable};
+        assert_eq!(Exit::worst([]), Success);
+        assert_eq!(Exit::worst([Success, Superseded, Success]), Superseded);
+        assert_eq!(Exit::worst([Superseded, Undecided]), Undecided, "it may still come out badly");
+        assert_eq!(Exit::worst([Undecided, Refused, Failed, RolledBack]), RolledBack);
+        assert_eq!(Exit::worst([RolledBack, Unreachable]), Unreachable, "nobody knows is worse");
+        assert_eq!(Exit::worst([Unreachable, Unhealthy]), Unhealthy, "users see it now");
+        assert_eq!(Exit::worst([Exit::Detached, Stranded, Unhealthy]), Stranded);
+        let every = Exit::ALL.iter().filter(|exit| Exit::WORST_FIRST.contains(exit));
+        assert_eq!(every.count(), Exit::ALL.len(), "each has its place");
     }
 
     #[test]

@@ -53,6 +53,20 @@ impl Failure {
         }
     }
 
+    /// The same, for people who hear of several agents.
+    pub(crate) fn of_agent(&self, name: &str) -> Self {
+        let message = format!("{name}: {self}");
+        match self {
+            Self::Usage(_) => Self::Usage(message),
+            Self::Access { .. } | Self::Oidc { .. } => Self::Access { message },
+            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Detached => {
+                Self::Unreachable { message }
+            }
+            Self::Refused { reason, .. } => Self::Refused { reason: reason.clone(), message },
+            Self::Unexpected(_) | Self::Stdout(_) => Self::Unexpected(message),
+        }
+    }
+
     /// Whether the agent wants to be told which commit is meant.
     pub(crate) fn lacks_commit(&self) -> bool {
         matches!(self, Self::Refused { reason, .. } if reason == "COMMIT_NEEDED")

@@ -12,6 +12,7 @@ mod credential;
 mod doctor;
 mod exit;
 mod failure;
+mod fleet;
 mod follow;
 mod init;
 mod lint;

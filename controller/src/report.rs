@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ripcord_proto::v1;
 use serde::Serialize;
 
-use crate::{exit::Exit, failure::Failure};
+use crate::{exit::Exit, failure::Failure, fleet::full_name};
 
 /// The schema of `deploy|rollback|watch --json`.
 const SCHEMA: &str = "ripcord/v1/result";
@@ -53,6 +53,9 @@ pub(crate) struct Report {
     pub(crate) outcome: Outcome,
     pub(crate) exit_code: u8,
     pub(crate) environment: Option<String>,
+    /// The agent's name, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) agent: Option<String>,
     pub(crate) deployment: Option<u64>,
     pub(crate) sha: Option<String>,
     pub(crate) previous: Option<Placement>,
@@ -88,6 +91,7 @@ impl Report {
             outcome: Outcome::Error,
             exit_code: Exit::Unexpected.code(),
             environment: None,
+            agent: None,
             deployment: None,
             sha: None,
             previous: None,
@@ -142,6 +146,12 @@ impl Report {
         };
         let reason = Some(failure.to_string());
         Self { outcome, reason, error: Some(failure.reason().to_owned()), ..self }
+    }
+
+    /// The environment as it is named on the command line.
+    pub(crate) fn full_name(&self) -> Option<String> {
+        let environment = self.environment.as_deref()?;
+        Some(full_name(environment, self.agent.as_deref()))
     }
 
     /// Whether verification said that the commit is not good.

@@ -9,7 +9,10 @@ use http::Uri;
 
 use crate::{
     cli::Global,
-    config::{self, Settings},
+    config::{
+        self, Settings,
+        agents::{self, NamedAgent},
+    },
     credential::Credential,
     failure::Failure,
 };
@@ -27,6 +30,15 @@ pub(crate) struct Target {
     pub(crate) ca: Credential,
 }
 
+/// Whom a command is for.
+#[derive(Debug)]
+pub(crate) enum Reach {
+    /// One agent; with its name, where it is one of several.
+    One(Option<String>, Target),
+    /// Each agent of `[agents]`, or why nothing can be asked of it.
+    Several(Vec<(String, Result<Target, Failure>)>),
+}
+
 /// Contents of the `RIPCORD_*_PEM` variables: they win over files, wherever these are named.
 #[derive(Debug)]
 struct Contents {
@@ -38,12 +50,14 @@ struct Contents {
 /// Everything that flags, variables and files say.
 #[derive(Debug)]
 pub(crate) struct Sources {
+    /// What flags and variables say: it wins over whatever files say.
     given: Settings,
+    /// What the files say, once they are read.
+    filed: Option<Settings>,
     contents: Contents,
     config: Option<PathBuf>,
     directory: PathBuf,
     home: Option<PathBuf>,
-    read: bool,
 }
 
 impl Sources {
@@ -55,7 +69,7 @@ impl Sources {
             cert: global.cert.clone(),
             key: global.key.clone(),
             ca: global.ca.clone(),
-            ..Settings::default()
+            ..Settings::NOTHING
         };
         let contents = Contents {
             cert: Credential::from_environment("cert"),
@@ -64,43 +78,100 @@ impl Sources {
         };
         let directory = std::env::current_dir().unwrap_or_default();
         let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
-        Self { given, contents, config: global.config.clone(), directory, home, read: false }
+        let config = global.config.clone();
+        Self { given, filed: None, contents, config, directory, home }
     }
 
-    /// The agent and the certificates.
-    pub(crate) fn target(&mut self) -> Result<Target, Failure> {
-        // A file that is named is read, and told when it is wrong, whatever else is given.
-        let complete = self.config.is_none()
-            && self.given.agent.is_some()
-            && (self.contents.cert.is_some() || self.given.cert.is_some())
-            && (self.contents.key.is_some() || self.given.key.is_some())
-            && (self.contents.ca.is_some() || self.given.ca.is_some());
-        if !complete {
+    /// The agent that is named, by its address or its name; else all of `[agents]`.
+    pub(crate) fn reach(&mut self) -> Result<Reach, Failure> {
+        if !self.says_everything() {
             self.read_files()?;
         }
-        let url = self.given.agent.as_deref().ok_or_else(|| missing("agent", "the agent's URL"))?;
-        let (host, port) = host_and_port(url)?;
+        let filed = self.filed();
+        let word = self.given.agent.as_ref().or(filed.agent.as_ref());
+        match (word.map(String::as_str), filed.agents.as_slice()) {
+            (Some(word), _) if agents::is_url(word) => {
+                self.target(word, None).map(|target| Reach::One(None, target))
+            }
+            (None, []) => Err(missing("agent", "the agent's URL")),
+            (None, [only]) => Ok(Reach::One(None, self.target(&only.url, Some(only))?)),
+            (Some(agents::ALL), []) => Err(Failure::Usage(no_agents(agents::ALL))),
+            (Some(agents::ALL) | None, several) => Ok(Reach::Several(self.all(several))),
+            (Some(name), several) => {
+                let agent = agents::find(several, name).map_err(Failure::Usage)?;
+                let target = self.target(agent.map_or(name, |agent| &agent.url), agent)?;
+                Ok(Reach::One((several.len() > 1).then(|| name.to_owned()), target))
+            }
+        }
+    }
+
+    /// The agent of `[agents]` that has this name.
+    pub(crate) fn named(&mut self, name: &str) -> Result<Target, Failure> {
+        self.read_files()?;
+        let several = &self.filed().agents;
+        match agents::find(several, name).map_err(Failure::Usage)? {
+            Some(agent) => self.target(&agent.url, Some(agent)),
+            None => Err(Failure::Usage(format!("{name:?} is not the name of one agent"))),
+        }
+    }
+
+    /// The agent that the command line or its variable names.
+    pub(crate) fn typed_agent(&self) -> Option<&str> {
+        self.given.agent.as_deref()
+    }
+
+    /// The names of `[agents]`, in the file's order.
+    pub(crate) fn names(&mut self) -> Result<Vec<String>, Failure> {
+        self.read_files()?;
+        Ok(self.filed().agents.iter().map(|agent| agent.name.clone()).collect())
+    }
+
+    fn all(&self, several: &[NamedAgent]) -> Vec<(String, Result<Target, Failure>)> {
+        let target = |agent: &NamedAgent| self.target(&agent.url, Some(agent));
+        several.iter().map(|agent| (agent.name.clone(), target(agent))).collect()
+    }
+
+    /// A file that is named is read, and told when it is wrong, whatever else is given.
+    fn says_everything(&self) -> bool {
         let (given, contents) = (&self.given, &self.contents);
-        let ca = "the CA that signed the agent's certificate";
+        self.config.is_none()
+            && given.agent.as_deref().is_some_and(agents::is_url)
+            && (contents.cert.is_some() || given.cert.is_some())
+            && (contents.key.is_some() || given.key.is_some())
+            && (contents.ca.is_some() || given.ca.is_some())
+    }
+
+    /// What is typed wins over what the agent says itself, and that over what is said for all.
+    fn target(&self, url: &str, agent: Option<&NamedAgent>) -> Result<Target, Failure> {
+        let (host, port) = host_and_port(url)?;
+        let (contents, filed) = (&self.contents, self.filed());
+        let file = |of: fn(&Settings) -> &Option<PathBuf>, own: Option<&Option<PathBuf>>| {
+            let own = own.and_then(Option::as_ref);
+            of(&self.given).as_ref().or(own).or(of(filed).as_ref()).cloned()
+        };
+        let cert = file(|settings| &settings.cert, agent.map(|agent| &agent.cert));
+        let key = file(|settings| &settings.key, agent.map(|agent| &agent.key));
+        let ca = file(|settings| &settings.ca, agent.map(|agent| &agent.ca));
+        let authority = "the CA that signed the agent's certificate";
         Ok(Target {
             host,
             port,
-            cert: credential(&contents.cert, &given.cert, "cert", "the client certificate")?,
-            key: credential(&contents.key, &given.key, "key", "the client certificate's key")?,
-            ca: credential(&contents.ca, &given.ca, "ca", ca)?,
+            cert: credential(&contents.cert, cert, "cert", "the client certificate")?,
+            key: credential(&contents.key, key, "key", "the client certificate's key")?,
+            ca: credential(&contents.ca, ca, "ca", authority)?,
         })
     }
 
     /// The address of an environment's application, as far as the files know it.
     pub(crate) fn url_of(&mut self, environment: &str) -> Option<&str> {
         self.read_files().ok()?;
-        self.given.urls.get(environment).map(String::as_str)
+        self.filed().urls.get(environment).map(String::as_str)
     }
 
     /// The environment that is meant when none is named.
     pub(crate) fn default_environment(&mut self) -> Result<Option<String>, Failure> {
         self.read_files()?;
-        Ok(self.given.default_environment.clone())
+        Ok(self.filed().default_environment.clone())
     }
 
     /// The project's file: the one that is named, or the nearest one.
@@ -125,26 +196,41 @@ impl Sources {
         self.home.as_deref()
     }
 
+    fn filed(&self) -> &Settings {
+        const NOTHING: &Settings = &Settings::NOTHING;
+        self.filed.as_ref().unwrap_or(NOTHING)
+    }
+
     fn read_files(&mut self) -> Result<(), Failure> {
-        if std::mem::replace(&mut self.read, true) {
+        if self.filed.is_some() {
             return Ok(());
         }
+        let mut filed = Settings::NOTHING;
         for file in self.files() {
-            let settings = config::read(&file, self.home.as_deref())?;
-            self.given.fill_from(settings);
+            filed.fill_from(config::read(&file, self.home.as_deref())?);
         }
+        self.filed = Some(filed);
         Ok(())
     }
 }
 
 fn credential(
     contents: &Option<Credential>,
-    file: &Option<PathBuf>,
+    file: Option<PathBuf>,
     name: &'static str,
     what: &str,
 ) -> Result<Credential, Failure> {
-    let file = || file.clone().map(|path| Credential::File { name, path });
+    let file = || file.map(|path| Credential::File { name, path });
     contents.clone().or_else(file).ok_or_else(|| missing(name, what))
+}
+
+/// What to write where an agent is named and none has a name.
+pub(crate) fn no_agents(name: &str) -> String {
+    let example = if name == agents::ALL { "paris" } else { name };
+    format!(
+        "{name:?} names an agent, and no agent has a name: write [agents.{example}] with its `url` into \
+         ripcord.toml or ~/.config/ripcord/config.toml (an address begins with https://)"
+    )
 }
 
 fn missing(name: &str, what: &str) -> Failure {

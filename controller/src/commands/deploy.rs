@@ -5,13 +5,18 @@ use ripcord_core::RequestId;
 use ripcord_proto::v1::{DeployRequest, WatchRequest};
 use uuid::Uuid;
 
-use super::{plan, story};
+use super::{
+    plan,
+    rolling::{self, Several},
+    story::{self, Telling},
+};
 use crate::{
     cli::{FailOn, Wait},
     client::Agent,
     context::Context,
     exit::{Asked, Exit},
     failure::Failure,
+    fleet::destination::{self, Destination},
     follow::Opening,
     prompt,
     render::{self, sanitize::sanitize},
@@ -26,13 +31,16 @@ Examples:
   ripcord deploy prod                      what its source has validated; shows the plan, asks
   ripcord deploy prod --confirm DEPLOY --reason 'release 12'
   ripcord deploy prod --dry-run            the plan, and nothing else
+  ripcord deploy preprod@paris             there, where several agents have it
+  ripcord deploy preprod --agents paris,lyon --stop-on-failure   one after the other
 
 Without --sha: what the environment's source has validated, where it promotes; elsewhere
 $GITHUB_SHA, else the upstream of the local branch. The plan is checked again when the
 deployment is admitted; if it is another one than was shown, nothing is done.
 
 Exit codes: 0 live or validated, as asked · 3 did not become live · 6 refused · 7 CI red, rolled
-back · 8 --timeout · 9 superseded (with --fail-on) · 20 stranded · 130 detached, it goes on.";
+back · 8 --timeout · 9 superseded (with --fail-on) · 20 stranded · 130 detached, it goes on.
+With --agents the worst of all: `ripcord help exit-codes`.";
 
 /// Deploy an exact commit, and wait for its verdict
 #[derive(Debug, Args)]
@@ -40,25 +48,25 @@ back · 8 --timeout · 9 superseded (with --fail-on) · 20 stranded · 130 detac
 pub(crate) struct Arguments {
     /// Where; default: the configured environment, or the agent's only one
     #[arg(value_name = "ENV")]
-    environment: Option<String>,
+    pub(super) environment: Option<String>,
     /// The commit: a full id, or a short one, branch or tag of the local repository
     #[arg(long)]
-    sha: Option<String>,
+    pub(super) sha: Option<String>,
     /// How long to wait
     #[arg(long, value_enum, default_value_t = Wait::Verdict)]
     wait: Wait,
     /// The confirmation word, for environments that ask for one
     #[arg(long, value_name = "WORD")]
-    confirm: Option<String>,
+    pub(super) confirm: Option<String>,
     /// Why, for the history
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// Tell what would happen; change nothing
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
     /// The same id always means the same deployment
     #[arg(long, value_name = "ID")]
-    request_id: Option<String>,
+    pub(super) request_id: Option<String>,
     /// Deploy again although the commit is live
     #[arg(long)]
     redeploy: bool,
@@ -71,6 +79,8 @@ pub(crate) struct Arguments {
     /// Also fail when a newer deployment takes its place
     #[arg(long, value_enum, value_name = "WHAT")]
     fail_on: Option<FailOn>,
+    #[command(flatten)]
+    pub(super) several: Several,
 }
 
 /// Runs it; the exit code says how it ended.
@@ -82,6 +92,9 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Exit {
         overriding: arguments.override_quarantine,
         ..Asked::to_wait(arguments.wait.into())
     };
+    if arguments.several.is_meant() {
+        return rolling::deploy::run(context, arguments, asked).await;
+    }
     let ended = deploy(context, arguments, asked, &mut report).await;
     story::conclude(context, report, ended, asked)
 }
@@ -95,10 +108,13 @@ async fn deploy(
     report.environment.clone_from(&arguments.environment);
     let named = arguments.sha.as_deref().map(revision::named).transpose()?;
     report.sha = named.map(|sha| sha.to_string());
-    let agent = context.agent()?;
-    let environment = context.environment(arguments.environment.as_deref(), &agent).await?;
+    let Destination { agent, agent_name, environment } =
+        destination::of(context, arguments.environment.as_deref()).await?;
     report.environment = Some(environment.clone());
-    let mut request = request(arguments, environment, report.sha.clone().unwrap_or_default())?;
+    report.agent = agent_name;
+    let id = request_id(arguments.request_id.as_deref(), &environment, "")?;
+    let sha = report.sha.clone().unwrap_or_default();
+    let mut request = request(arguments, environment, sha, id);
     request.wait = asked.wait.into();
     let planned = plan(context, &agent, arguments, &mut request).await;
     report.sha = report::present(request.sha.clone());
@@ -116,16 +132,18 @@ async fn deploy(
         }
         Err(failure) => return Err(failure),
     };
-    story::follow(context, &agent, opening, asked.wait, report).await
+    let telling = Telling::of(context, &opening, report);
+    story::follow(context, &agent, opening, asked.wait, report, telling).await
 }
 
-fn request(
+pub(super) fn request(
     arguments: &Arguments,
     environment: String,
     sha: String,
-) -> Result<DeployRequest, Failure> {
-    Ok(DeployRequest {
-        request_id: request_id(arguments.request_id.as_deref(), &environment, "")?,
+    request_id: String,
+) -> DeployRequest {
+    DeployRequest {
+        request_id,
         environment,
         sha,
         reason: arguments.reason.clone().unwrap_or_default(),
@@ -136,7 +154,7 @@ fn request(
         dry_run: false,
         wait: 0,
         expected_plan: Vec::new(),
-    })
+    }
 }
 
 /// Whether the confirmation word can be asked for here.

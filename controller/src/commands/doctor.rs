@@ -1,13 +1,14 @@
 //! `ripcord doctor`: which link between a command here and a deployment there is broken, and what to do.
 
 use clap::Args;
-use ripcord_core::EnvironmentName;
 
+use super::fleet_doctor;
 use crate::{
     context::Context,
-    doctor::{self, Hop, Side},
+    doctor::{self, Configuration, Hop, Side},
     exit::Exit,
     failure::Failure,
+    fleet::scope::{self, Wanted},
     out,
     render::doctor as show,
 };
@@ -20,6 +21,7 @@ not looked at. Needs no agent: without one it says where the chain ends.
 Examples:
   ripcord doctor                    everything that this certificate may see
   ripcord doctor preprod            only this environment, and the way to it
+  ripcord doctor -v                 of several agents: also what is in order
   ripcord doctor --json | jq '.hops[] | select(.outcome == \"failed\")'
 
 Exit codes: 0 nothing is broken (warnings count as working). Else that of the first broken link:
@@ -36,21 +38,46 @@ pub(crate) struct Arguments {
 
 /// Runs it.
 pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<Exit, Failure> {
-    for name in &arguments.environments {
-        let parsed = name.parse::<EnvironmentName>();
-        parsed.map_err(|error| Failure::Usage(error.to_string()))?;
+    let wanted: Vec<Wanted> =
+        arguments.environments.iter().map(|name| Wanted::parse(name)).collect::<Result<_, _>>()?;
+    for agent in wanted.iter().filter_map(|one| one.agent.as_deref()) {
+        scope::agree(context, agent)?;
     }
-    let configuration = context.configuration();
+    let configuration = match chosen(context.configurations(), &wanted) {
+        Chosen::One(configuration) => *configuration,
+        Chosen::Several(several) => return fleet_doctor::run(context, several, &wanted).await,
+    };
+    let names: Vec<String> = wanted.into_iter().map(|one| one.environment).collect();
     let for_people = !context.wants_json();
     let mut screen = Screen::new(context.global.quiet);
     let tell = |hop: &Hop| if for_people { screen.show(hop) } else { Ok(()) };
-    let hops = doctor::look(configuration, &arguments.environments, tell).await?;
+    let hops = doctor::look(configuration, &names, tell).await?;
     if for_people {
         out::people(&format!("\n{}", show::summary(&hops)))?;
     } else {
         out::json(&show::json(&hops))?;
     }
     Ok(doctor::exit(&hops))
+}
+
+enum Chosen {
+    One(Box<Configuration>),
+    Several(Vec<(String, Configuration)>),
+}
+
+/// Without those that nothing which is named can be of.
+fn chosen(all: Vec<(Option<String>, Configuration)>, wanted: &[Wanted]) -> Chosen {
+    let mut several = Vec::new();
+    for (name, configuration) in all {
+        let Some(name) = name else { return Chosen::One(Box::new(configuration)) };
+        if wanted.is_empty() || wanted.iter().any(|one| one.may_be_of(&name)) {
+            several.push((name, configuration));
+        }
+    }
+    match several.pop() {
+        Some((_, only)) if several.is_empty() => Chosen::One(Box::new(only)),
+        last => Chosen::Several(several.into_iter().chain(last).collect()),
+    }
 }
 
 /// Where links are shown one by one, as they become known.

@@ -4,9 +4,9 @@
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::Args;
+use futures_util::future::join_all;
 use reqwest::{Client, Url};
-use ripcord_proto::v1::{EnvironmentStatus, Phase};
-use tokio::task::JoinSet;
+use ripcord_proto::v1::{EnvironmentStatus, Phase, StatusResponse};
 
 use super::status;
 use crate::{
@@ -14,9 +14,13 @@ use crate::{
     context::Context,
     exit::Exit,
     failure::Failure,
+    fleet::{
+        self, Answer,
+        scope::{self, Scope},
+    },
     out,
-    probe::{self, Answer, Expected},
-    render::{json, sanitize::sanitize, table},
+    probe::{self, Expected},
+    render::{fleet as show, json, sanitize::sanitize, table},
     workflow,
 };
 
@@ -66,7 +70,7 @@ pub(crate) struct Place {
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
     pub(crate) place: Place,
-    pub(crate) answer: Answer,
+    pub(crate) answer: probe::Answer,
 }
 
 impl Found {
@@ -148,19 +152,25 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
     let voice = arguments.notify_url_file.as_deref();
     let voice = voice.map(|file| Voice::read(file, arguments.locale)).transpose()?;
     let client = probe::client()?;
-    let places = match &arguments.url {
-        Some(url) => vec![Place::of_url(url, arguments.contains.as_deref().unwrap_or_default())],
-        None => match ask(context, &arguments.environments).await {
-            Ok(places) => places,
-            Err(failure) => {
-                cry_for(voice.as_ref(), &client, &failure).await;
-                return Err(failure);
-            }
-        },
+    let asked = match &arguments.url {
+        Some(url) => {
+            let contains = arguments.contains.as_deref().unwrap_or_default();
+            Ok(Places::One(vec![Place::of_url(url, contains)]))
+        }
+        None => ask(context, &arguments.environments).await,
+    };
+    let places = match asked {
+        Ok(Places::One(places)) => places,
+        Ok(Places::Several(answers)) => {
+            return several(context, answers, voice.as_ref(), &client).await;
+        }
+        Err(failure) => {
+            cry_for(voice.as_ref(), &client, &failure).await;
+            return Err(failure);
+        }
     };
     let found = look_at(places, &client).await;
-    let unhealthy = found.iter().any(Found::is_alarming);
-    let exit = if unhealthy { Exit::Unhealthy } else { Exit::Success };
+    let exit = judged(&found);
     if let Some(voice) = &voice {
         raise(voice, &client, &found).await;
     }
@@ -174,25 +184,73 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
     Ok(exit)
 }
 
-async fn ask(context: &mut Context, environments: &[String]) -> Result<Vec<Place>, Failure> {
-    let agent = context.agent()?;
-    let status = context.bounded(status::ask_once(&agent, environments)).await?;
-    Ok(status.environments.iter().map(Place::of_environment).collect())
+fn judged(found: &[Found]) -> Exit {
+    if found.iter().any(Found::is_alarming) { Exit::Unhealthy } else { Exit::Success }
+}
+
+/// Where to look, as one agent or several say.
+enum Places {
+    One(Vec<Place>),
+    Several(Vec<Answer<StatusResponse>>),
+}
+
+async fn ask(context: &mut Context, environments: &[String]) -> Result<Places, Failure> {
+    match scope::of(context, environments)? {
+        Scope::One(agent, environments) => {
+            let status = context.bounded(status::ask_once(&agent, &environments)).await?;
+            Ok(Places::One(status.environments.iter().map(Place::of_environment).collect()))
+        }
+        Scope::Several(parts) => status::ask_all(context, parts).await.map(Places::Several),
+    }
+}
+
+/// Looks at the places of all agents at once. An agent that does not answer is told like one alone.
+async fn several(
+    context: &Context,
+    answers: Vec<Answer<StatusResponse>>,
+    voice: Option<&Voice>,
+    client: &Client,
+) -> Result<Exit, Failure> {
+    let looking = answers.into_iter().map(|Answer { name, told }| async {
+        let told = match told {
+            Ok(status) => {
+                let places = status.environments.iter().map(Place::of_environment).collect();
+                Ok(look_at(places, client).await)
+            }
+            Err(failure) => Err(failure),
+        };
+        Answer { name, told }
+    });
+    let answers = fleet::all(looking).await;
+    for Answer { name, told } in &answers {
+        match told {
+            Ok(found) => {
+                if let Some(voice) = voice {
+                    raise(voice, client, found).await;
+                }
+            }
+            Err(failure) => cry_for(voice, client, &failure.of_agent(name)).await,
+        }
+    }
+    let with_exit = |found: &Vec<Found>| {
+        let exit = judged(found);
+        (json::health(found, exit), exit)
+    };
+    let seen: Vec<_> = answers.iter().map(|answer| answer.see(with_exit)).collect();
+    let (object, exit) = (show::object("health", &seen), show::exit(&seen));
+    let people = table::fleet_health(&answers);
+    if context.wants_json() { out::json(&object) } else { out::people(&people) }?;
+    workflow::of_fleet(context.command, &people, &object, exit);
+    Ok(exit)
 }
 
 /// All at once: one that hangs does not hide the others.
 async fn look_at(places: Vec<Place>, client: &Client) -> Vec<Found> {
-    let mut looking = JoinSet::new();
-    for (at, place) in places.into_iter().enumerate() {
-        let client = client.clone();
-        looking.spawn(async move {
-            let answer = probe::believed(&client, &place.url, &place.expected).await;
-            (at, Found { place, answer })
-        });
-    }
-    let mut found = looking.join_all().await;
-    found.sort_by_key(|(at, _)| *at);
-    found.into_iter().map(|(_, found)| found).collect()
+    let looking = places.into_iter().map(|place| async {
+        let answer = probe::believed(client, &place.url, &place.expected).await;
+        Found { place, answer }
+    });
+    join_all(looking).await
 }
 
 /// Tells of an agent that cannot tell itself. What is wrong with the command is told on the terminal.

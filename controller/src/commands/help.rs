@@ -7,7 +7,7 @@ use crate::{cli::Cli, config::similar, exit::Exit, failure::Failure, lint, out};
 const ENVIRONMENT: &str = "\
 Environment variables. A flag wins over its variable, a variable over a file.
 
-  RIPCORD_AGENT    the agent, as https://host:7443
+  RIPCORD_AGENT    the agent: https://host:7443, its name in [agents], or all
   RIPCORD_CERT     the client certificate, PEM
   RIPCORD_KEY      the client certificate's private key, PEM
   RIPCORD_CA       the CA that signed the agent's certificate, PEM
@@ -46,6 +46,15 @@ Both take these keys; the first file that has a key wins:
   ca    = \"~/.config/ripcord/agent-ca.pem\"
   default_environment = \"preprod\"
 
+  [agents.paris]                                 several agents, in this order
+  url  = \"https://paris.example:7443\"
+  cert = \"~/.config/ripcord/paris.pem\"          cert, key, ca: those above where it has none
+
+With [agents] and no `agent`, `status`, `health`, `stats` and `doctor` ask all of them at once, and
+other commands take the one that has the environment, or ENV@AGENT, such as preprod@paris. `agent`,
+--agent and RIPCORD_AGENT take a name, too, and mean that one alone; `all` means all. What flags and
+variables say wins over what is written for an agent.
+
 ripcord.toml may also hold [environments.NAME] and [checks.NAME], which `ripcord help check`
 explains. Unknown keys are errors.";
 
@@ -71,6 +80,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
+const SEVERAL: &str = "
+Of several agents the worst end counts, in this order:
+
+  20 stranded · 130 detached · 10 users see it now · 5, 4, 1, 2 nobody knows how it is there ·
+  7 rolled back · 3 did not become live · 6 refused · 8 may still come · 9 something newer runs · 0
+
+An environment that is known to be down (10) outranks an agent that does not answer (5): whoever is
+woken by 10 is not to sleep because another machine is away, too. Agents that were skipped count for
+nothing: what stopped them counts.";
+
 const REASONS: &str = "
 Why it was refused, as `error` of the JSON result says it:
 
@@ -89,7 +108,11 @@ The manual of the controller has them all.";
 fn exit_codes() -> String {
     let lines = Exit::ALL.iter().map(|exit| format!("{:>5}  {}", exit.code(), exit.meaning()));
     let (first, last) = ("Exit codes".to_owned(), REASONS.to_owned());
-    std::iter::once(first).chain(lines).chain([last]).collect::<Vec<_>>().join("\n")
+    std::iter::once(first)
+        .chain(lines)
+        .chain([SEVERAL.to_owned(), last])
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn command_help(name: &str) -> Result<String, Failure> {

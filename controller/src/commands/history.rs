@@ -8,6 +8,7 @@ use crate::{
     context::Context,
     exit::Exit,
     failure::Failure,
+    fleet::destination::{self, Destination},
     out,
     render::{json, saved, table},
     zone,
@@ -39,8 +40,8 @@ pub(crate) struct Arguments {
 
 /// Runs it.
 pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<Exit, Failure> {
-    let agent = context.agent()?;
-    let environment = context.environment(arguments.environment.as_deref(), &agent).await?;
+    let Destination { agent, environment, .. } =
+        destination::of(context, arguments.environment.as_deref()).await?;
     if arguments.backups {
         let saved = context.bounded(ask_saved(&agent, environment.clone())).await?;
         match context.wants_json() {

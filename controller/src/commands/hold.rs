@@ -9,6 +9,7 @@ use crate::{
     context::Context,
     exit::Exit,
     failure::Failure,
+    fleet::destination::{self, Destination},
     out,
     render::{json, sanitize::sanitize},
 };
@@ -41,8 +42,8 @@ pub(crate) async fn hold(
     context: &mut Context,
     arguments: &HoldArguments,
 ) -> Result<Exit, Failure> {
-    let agent = context.agent()?;
-    let environment = context.environment(Some(&arguments.environment), &agent).await?;
+    let Destination { agent, environment, .. } =
+        destination::of(context, Some(&arguments.environment)).await?;
     let request =
         HoldRequest { environment: environment.clone(), reason: arguments.reason.clone() };
     let info = context.bounded(ask_hold(&agent, request)).await?;
@@ -70,8 +71,8 @@ pub(crate) async fn resume(
     context: &mut Context,
     arguments: &ResumeArguments,
 ) -> Result<Exit, Failure> {
-    let agent = context.agent()?;
-    let environment = context.environment(Some(&arguments.environment), &agent).await?;
+    let Destination { agent, environment, .. } =
+        destination::of(context, Some(&arguments.environment)).await?;
     let request = ResumeRequest { environment: environment.clone() };
     let was_held = context.bounded(ask_resume(&agent, request)).await?;
     if context.wants_json() {

@@ -19,6 +19,7 @@ use crate::{
     context::Context,
     exit::Exit,
     failure::{Failure, Meaning},
+    fleet::destination::{self, Destination},
     out,
     render::logs::{self, Style},
     zone,
@@ -78,8 +79,8 @@ pub(crate) struct Arguments {
 
 /// Runs it.
 pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<Exit, Failure> {
-    let agent = context.agent()?;
-    let environment = context.environment(arguments.environment.as_deref(), &agent).await?;
+    let Destination { agent, environment, .. } =
+        destination::of(context, arguments.environment.as_deref()).await?;
     let mut reader = Reader {
         agent: &agent,
         request: request(arguments, environment),

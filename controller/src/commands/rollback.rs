@@ -3,12 +3,18 @@
 use clap::Args;
 use ripcord_proto::v1::{RollbackRequest, WaitFor, rollback_request::To};
 
-use super::{deploy::request_id, plan, story};
+use super::{
+    deploy::request_id,
+    plan,
+    rolling::{self, Several},
+    story::{self, Telling},
+};
 use crate::{
     cli::Wait,
     context::Context,
     exit::{Asked, Exit},
     failure::Failure,
+    fleet::destination::{self, Destination},
     follow::Opening,
     prompt, render,
     report::Report,
@@ -21,11 +27,12 @@ Examples:
   ripcord rollback preprod --to 139 --yes  to that deployment's commit, without asking
   ripcord rollback prod --backup 20261123T061742Z-142
   ripcord rollback prod --dry-run          tell what would happen
+  ripcord rollback prod --agents paris,lyon --max-parallel 2
 
 Code and containers go back; databases, volumes and data are not touched.
 
 Exit codes: 0 it runs again · 2 --yes is missing where nobody can be asked · 3 did not become
-live · 6 refused · 20 stranded · 130 detached, it goes on.";
+live · 6 refused · 20 stranded · 130 detached, it goes on. With --agents the worst of all.";
 
 /// Go back to what was validated last, or to an older deployment
 #[derive(Debug, Args)]
@@ -33,7 +40,7 @@ live · 6 refused · 20 stranded · 130 detached, it goes on.";
 pub(crate) struct Arguments {
     /// Where; default: the configured environment, or the agent's only one
     #[arg(value_name = "ENV")]
-    environment: Option<String>,
+    pub(super) environment: Option<String>,
     /// An earlier deployment's number, or its commit
     #[arg(long, value_name = "N|SHA")]
     to: Option<String>,
@@ -45,7 +52,7 @@ pub(crate) struct Arguments {
     reason: Option<String>,
     /// Do not ask
     #[arg(short, long)]
-    yes: bool,
+    pub(super) yes: bool,
     /// Refuse deployments afterwards, until `ripcord resume`
     #[arg(long, conflicts_with = "no_hold")]
     hold: bool,
@@ -57,16 +64,21 @@ pub(crate) struct Arguments {
     dry_run: bool,
     /// The same id always means the same rollback
     #[arg(long, value_name = "ID")]
-    request_id: Option<String>,
+    pub(super) request_id: Option<String>,
     /// How long to wait
     #[arg(long, value_enum, default_value_t = Wait::Verdict)]
     wait: Wait,
+    #[command(flatten)]
+    pub(super) several: Several,
 }
 
 /// Runs it; the exit code says how it ended.
 pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Exit {
     let mut report = Report::of_command("rollback");
     let asked = Asked { dry_run: arguments.dry_run, ..Asked::to_wait(arguments.wait.into()) };
+    if arguments.several.is_meant() {
+        return rolling::rollback::run(context, arguments, asked).await;
+    }
     let ended = rollback(context, arguments, asked.wait, &mut report).await;
     story::conclude(context, report, ended, asked)
 }
@@ -78,25 +90,14 @@ async fn rollback(
     report: &mut Report,
 ) -> Result<(), Failure> {
     report.environment.clone_from(&arguments.environment);
-    let must_ask = !arguments.yes && !arguments.dry_run;
-    if must_ask && !prompt::is_possible(context) {
-        let text = "a rollback changes what runs, and nobody can be asked here: add --yes";
-        return Err(Failure::Usage(text.to_owned()));
-    }
+    let must_ask = arguments.must_ask(context)?;
     let to = arguments.target()?;
-    let agent = context.agent()?;
-    let environment = context.environment(arguments.environment.as_deref(), &agent).await?;
+    let Destination { agent, agent_name, environment } =
+        destination::of(context, arguments.environment.as_deref()).await?;
     report.environment = Some(environment.clone());
-    let mut request = RollbackRequest {
-        request_id: request_id(arguments.request_id.as_deref(), &environment, "-rollback")?,
-        environment,
-        to,
-        reason: arguments.reason.clone().unwrap_or_default(),
-        hold: (arguments.hold || arguments.no_hold).then_some(arguments.hold),
-        dry_run: false,
-        wait: wait.into(),
-        expected_plan: Vec::new(),
-    };
+    report.agent = agent_name;
+    let id = request_id(arguments.request_id.as_deref(), &environment, "-rollback")?;
+    let mut request = arguments.request(id, environment, to, wait);
     let dry = Opening::Rollback(RollbackRequest { dry_run: true, ..request.clone() });
     let planned = plan::ask(context, &agent, dry).await;
     if arguments.dry_run {
@@ -109,7 +110,9 @@ async fn rollback(
         Err(Failure::Refused { .. }) if arguments.yes => {}
         Err(failure) => return Err(failure),
     }
-    story::follow(context, &agent, Opening::Rollback(request), wait, report).await
+    let opening = Opening::Rollback(request);
+    let telling = Telling::of(context, &opening, report);
+    story::follow(context, &agent, opening, wait, report, telling).await
 }
 
 /// Shows the plan, and asks once. Whoever said yes before knows no plan: it may be another one by then.
@@ -135,7 +138,36 @@ async fn agree(
 }
 
 impl Arguments {
-    fn target(&self) -> Result<Option<To>, Failure> {
+    /// Whether somebody has to agree: then somebody must be there.
+    pub(super) fn must_ask(&self, context: &Context) -> Result<bool, Failure> {
+        let must_ask = !self.yes && !self.dry_run;
+        if must_ask && !prompt::is_possible(context) {
+            let text = "a rollback changes what runs, and nobody can be asked here: add --yes";
+            return Err(Failure::Usage(text.to_owned()));
+        }
+        Ok(must_ask)
+    }
+
+    pub(super) fn request(
+        &self,
+        request_id: String,
+        environment: String,
+        to: Option<To>,
+        wait: WaitFor,
+    ) -> RollbackRequest {
+        RollbackRequest {
+            request_id,
+            environment,
+            to,
+            reason: self.reason.clone().unwrap_or_default(),
+            hold: (self.hold || self.no_hold).then_some(self.hold),
+            dry_run: false,
+            wait: wait.into(),
+            expected_plan: Vec::new(),
+        }
+    }
+
+    pub(super) fn target(&self) -> Result<Option<To>, Failure> {
         match (&self.to, &self.backup) {
             (_, Some(backup)) => Ok(Some(To::Backup(backup.clone()))),
             (Some(to), None) => target(to).map(Some),

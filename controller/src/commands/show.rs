@@ -8,6 +8,7 @@ use crate::{
     context::Context,
     exit::Exit,
     failure::Failure,
+    fleet::destination::{self, Destination},
     follow::{Follow, Opening},
     out,
     render::{json, plain, result},
@@ -37,8 +38,8 @@ pub(crate) struct Arguments {
 
 /// Runs it.
 pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<Exit, Failure> {
-    let agent = context.agent()?;
-    let environment = context.environment(Some(&arguments.environment), &agent).await?;
+    let Destination { agent, environment, .. } =
+        destination::of(context, Some(&arguments.environment)).await?;
     let request = WatchRequest {
         environment,
         deployment: arguments.deployment,

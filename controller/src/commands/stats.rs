@@ -10,8 +10,12 @@ use crate::{
     context::{Context, NOTHING_TO_SEE},
     exit::Exit,
     failure::Failure,
+    fleet::{
+        self, Member, patience,
+        scope::{self, Part, Scope},
+    },
     out,
-    render::{json, stats},
+    render::{fleet as show, json, stats},
     zone,
 };
 
@@ -21,7 +25,7 @@ Examples:
   ripcord stats preprod --since 7d
   ripcord stats prod --json
 
-Exit codes: 0 told · 4 no right to see anything · 6 unknown environment.";
+Exit codes: 0 told · 4 no right to see anything · 5 an agent unreachable · 6 unknown environment.";
 
 /// How often, how fast, how well: figures of the last days
 #[derive(Debug, Args)]
@@ -37,8 +41,13 @@ pub(crate) struct Arguments {
 
 /// Runs it.
 pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<Exit, Failure> {
-    let agent = context.agent()?;
-    let figures = context.bounded(ask(&agent, arguments)).await?;
+    let named: Vec<String> = arguments.environment.iter().cloned().collect();
+    let since = arguments.since;
+    let (agent, environments) = match scope::of(context, &named)? {
+        Scope::One(agent, environments) => (agent, environments),
+        Scope::Several(parts) => return several(context, since, parts).await,
+    };
+    let figures = context.bounded(ask(&agent, environments, since)).await?;
     if context.wants_json() {
         out::json(&json::stats(&figures))?;
     } else {
@@ -47,10 +56,36 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
     Ok(Exit::Success)
 }
 
-async fn ask(agent: &Agent, arguments: &Arguments) -> Result<StatsResponse, Failure> {
+/// Everybody at once.
+async fn several(
+    context: &Context,
+    since: Duration,
+    parts: Vec<(Member, Part)>,
+) -> Result<Exit, Failure> {
+    let ask = |agent: Agent, part: Part| async move {
+        let figures = ask(&agent, Vec::new(), since).await?;
+        let environments = part.of(figures.environments, |one| &one.name)?;
+        Ok(StatsResponse { environments })
+    };
+    let answers = fleet::ask(parts, patience(context), ask).await;
+    let answers = scope::those_with_something(answers, |it| it.environments.is_empty())?;
+    let judged = |figures: &StatsResponse| (json::stats(figures), Exit::Success);
+    let seen: Vec<_> = answers.iter().map(|answer| answer.see(judged)).collect();
+    if context.wants_json() {
+        out::json(&show::object("stats", &seen))?;
+    } else {
+        out::people(&stats::fleet(&answers, &zone::local()))?;
+    }
+    Ok(show::exit(&seen))
+}
+
+async fn ask(
+    agent: &Agent,
+    environments: Vec<String>,
+    since: Duration,
+) -> Result<StatsResponse, Failure> {
     let too_long = |_| Failure::Usage("--since is too long".to_owned());
-    let since = prost_types::Duration::try_from(arguments.since).map_err(too_long)?;
-    let environments = arguments.environment.iter().cloned().collect();
+    let since = prost_types::Duration::try_from(since).map_err(too_long)?;
     let request = StatsRequest { environments, since: Some(since) };
     let figures = match agent.connect().await?.stats(request).await {
         Ok(answer) => answer.into_inner(),

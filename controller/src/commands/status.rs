@@ -5,31 +5,41 @@ use std::time::Duration;
 use clap::Args;
 use ripcord_proto::v1::{StatusRequest, StatusResponse};
 
+use super::fleet_watch;
 use crate::{
     cli::Format,
     client::{Agent, Client},
     context::{Context, NOTHING_TO_SEE},
     exit::Exit,
     failure::Failure,
+    fleet::{
+        self, Answer, Member, patience,
+        scope::{self, Part, Scope},
+    },
     out,
-    render::{json, table},
+    render::{fleet as show, json, table},
     workflow, zone,
 };
 
 /// How often `-w` looks.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Cursor home, and erase what is below.
 const REDRAW: &str = "\x1b[H\x1b[J";
 /// Erase the screen once, before the first drawing.
 const CLEAR: &str = "\x1b[2J";
+
+const UNWELL: &str = "an environment is unhealthy or stranded";
 
 const AFTER_HELP: &str = "\
 Examples:
   ripcord status
   ripcord status prod --check      for monitoring
   ripcord status -w                look every second
+  ripcord status preprod           of several agents: everywhere it is
+  ripcord status preprod@paris     only there
 
-Exit codes: 0 told · 4 no right to see anything · 6 unknown environment · 10 (with --check) one is unhealthy or stranded.";
+Exit codes: 0 told · 4 no right to see anything · 5 an agent unreachable · 6 unknown environment ·
+10 (with --check) one is unhealthy or stranded, whatever else is.";
 
 /// What runs where, and in which state
 #[derive(Debug, Args)]
@@ -48,19 +58,79 @@ pub(crate) struct Arguments {
 
 /// Runs it.
 pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<Exit, Failure> {
-    let agent = context.agent()?;
+    let (agent, environments) = match scope::of(context, &arguments.environments)? {
+        Scope::One(agent, environments) => (agent, environments),
+        Scope::Several(parts) if arguments.watch => return fleet_watch::run(context, parts).await,
+        Scope::Several(parts) => return several(context, arguments, parts).await,
+    };
     if arguments.watch {
-        return watch(context, &agent, arguments).await;
+        return watch(context, &agent, &environments).await;
     }
-    let status = context.bounded(ask_once(&agent, &arguments.environments)).await?;
+    let status = context.bounded(ask_once(&agent, &environments)).await?;
     let text = shown(context, &status)?;
     if context.wants_json() { out::result(&text) } else { out::people(&text) }?;
     let failed = arguments.check && status.environments.iter().any(needs_attention);
     if failed {
-        workflow::of_unwell(context.command, "an environment is unhealthy or stranded");
+        workflow::of_unwell(context.command, UNWELL);
         return Ok(Exit::Unhealthy);
     }
     Ok(Exit::Success)
+}
+
+/// Everybody at once.
+async fn several(
+    context: &Context,
+    arguments: &Arguments,
+    parts: Vec<(Member, Part)>,
+) -> Result<Exit, Failure> {
+    let answers = ask_all(context, parts).await?;
+    let (text, exit) = told(context, &answers, arguments.check);
+    if context.wants_json() { out::result(&text) } else { out::people(&text) }?;
+    if exit != Exit::Success {
+        let unwell = exit == Exit::Unhealthy;
+        workflow::of_unwell(
+            context.command,
+            if unwell { UNWELL } else { "an agent did not answer" },
+        );
+    }
+    Ok(exit)
+}
+
+/// Everybody's answers. Who has none of what is asked for is left out.
+pub(super) async fn ask_all(
+    context: &Context,
+    parts: Vec<(Member, Part)>,
+) -> Result<Vec<Answer<StatusResponse>>, Failure> {
+    let answers = fleet::ask(parts, patience(context), ask_part).await;
+    scope::those_with_something(answers, |status| status.environments.is_empty())
+}
+
+async fn ask_part(agent: Agent, part: Part) -> Result<StatusResponse, Failure> {
+    keep(ask_once(&agent, &[]).await?, &part)
+}
+
+/// What was asked for of a whole answer.
+pub(super) fn keep(status: StatusResponse, part: &Part) -> Result<StatusResponse, Failure> {
+    let environments = part.of(status.environments, |one| &one.name)?;
+    Ok(StatusResponse { environments, ..status })
+}
+
+/// What several agents said, as it is shown, and the exit code.
+pub(super) fn told(
+    context: &Context,
+    answers: &[Answer<StatusResponse>],
+    check: bool,
+) -> (String, Exit) {
+    let judged = |status: &StatusResponse| {
+        let unwell = check && status.environments.iter().any(needs_attention);
+        (json::status(status), if unwell { Exit::Unhealthy } else { Exit::Success })
+    };
+    let seen: Vec<_> = answers.iter().map(|answer| answer.see(judged)).collect();
+    let text = match context.global.format() {
+        Format::Human => table::fleet_status(answers, &zone::local()),
+        Format::Json | Format::Ndjson => show::object("status", &seen).to_string(),
+    };
+    (text, show::exit(&seen))
 }
 
 /// Asks for these environments; for all that may be seen, when none is named.
@@ -71,7 +141,7 @@ pub(crate) async fn ask_once(
     ask(agent, &mut agent.connect().await?, environments).await
 }
 
-async fn ask(
+pub(super) async fn ask(
     agent: &Agent,
     client: &mut Client,
     environments: &[String],
@@ -86,8 +156,7 @@ async fn ask(
     }
     for asked in environments {
         if !status.environments.iter().any(|shown| &shown.name == asked) {
-            let message = format!("the agent shows no environment {asked:?} to this certificate");
-            return Err(Failure::Refused { reason: "UNKNOWN_ENVIRONMENT".to_owned(), message });
+            return Err(scope::shows_no(asked));
         }
     }
     Ok(status)
@@ -106,10 +175,10 @@ fn needs_attention(environment: &ripcord_proto::v1::EnvironmentStatus) -> bool {
 }
 
 /// Looks until Ctrl-C; an agent that is away for a while is told, and asked again.
-async fn watch(context: &Context, agent: &Agent, arguments: &Arguments) -> Result<Exit, Failure> {
+async fn watch(context: &Context, agent: &Agent, environments: &[String]) -> Result<Exit, Failure> {
     let mut screen = Screen::new(context);
     tokio::select! {
-        ended = look_again_and_again(context, agent, arguments, &mut screen) => ended,
+        ended = look_again_and_again(context, agent, environments, &mut screen) => ended,
         _ = tokio::signal::ctrl_c() => Ok(Exit::Detached),
     }
 }
@@ -117,12 +186,12 @@ async fn watch(context: &Context, agent: &Agent, arguments: &Arguments) -> Resul
 async fn look_again_and_again(
     context: &Context,
     agent: &Agent,
-    arguments: &Arguments,
+    environments: &[String],
     screen: &mut Screen,
 ) -> Result<Exit, Failure> {
     let mut client = agent.connect().await?;
     loop {
-        match ask(agent, &mut client, &arguments.environments).await {
+        match ask(agent, &mut client, environments).await {
             Ok(status) => screen.show(shown(context, &status)?)?,
             Err(Failure::Unreachable { message }) => {
                 screen.complain(&message);
@@ -137,19 +206,19 @@ async fn look_again_and_again(
 }
 
 /// Where `-w` shows: in place on a terminal, else only what is new.
-struct Screen {
+pub(super) struct Screen {
     in_place: bool,
     last: Option<String>,
     complained: bool,
 }
 
 impl Screen {
-    fn new(context: &Context) -> Self {
+    pub(super) fn new(context: &Context) -> Self {
         let in_place = out::stdout_is_terminal() && !context.wants_json();
         Self { in_place, last: None, complained: false }
     }
 
-    fn show(&mut self, text: String) -> Result<(), Failure> {
+    pub(super) fn show(&mut self, text: String) -> Result<(), Failure> {
         self.complained = false;
         if self.last.as_ref() == Some(&text) {
             return Ok(());

@@ -12,8 +12,28 @@ use crate::{
     out,
     render::result,
     report::{Outcome, Report},
-    tell, workflow,
+    tell::{self, Teller},
+    workflow,
 };
+
+/// Whom the story is told to, and what is said about the request.
+pub(crate) struct Telling {
+    pub(crate) teller: Box<dyn Teller>,
+    /// The id that the caller repeats the command with.
+    pub(crate) request_id: Option<String>,
+}
+
+impl Telling {
+    /// Of one deployment and no other.
+    pub(crate) fn of(context: &Context, opening: &Opening, report: &Report) -> Self {
+        let environment = report.full_name().unwrap_or_default();
+        let title = format!("ripcord {} {environment}", context.command);
+        Self {
+            teller: tell::teller(&context.global, title.trim_end()),
+            request_id: opening.request_id().map(str::to_owned),
+        }
+    }
+}
 
 /// Follows what `opening` asks for; `report` learns what there is to know on the way.
 pub(crate) async fn follow(
@@ -22,11 +42,9 @@ pub(crate) async fn follow(
     opening: Opening,
     wait: WaitFor,
     report: &mut Report,
+    telling: Telling,
 ) -> Result<(), Failure> {
-    let request_id = opening.request_id().map(str::to_owned);
-    let title =
-        format!("ripcord {} {}", context.command, report.environment.as_deref().unwrap_or(""));
-    let mut teller = tell::teller(&context.global, title.trim_end());
+    let Telling { mut teller, request_id } = telling;
     let mut follow = Follow::new(agent, opening, wait, context.global.timeout);
     let ended = follow.run(teller.as_mut()).await;
     let learnt = ended.map(|result| Report::of_result(context.command, result));
@@ -49,6 +67,7 @@ pub(crate) async fn follow(
 fn complete(result: Report, known: &Report) -> Report {
     Report {
         environment: result.environment.or_else(|| known.environment.clone()),
+        agent: known.agent.clone(),
         deployment: result.deployment.or(known.deployment),
         sha: result.sha.or_else(|| known.sha.clone()),
         ..result
@@ -66,6 +85,18 @@ fn went_badly(outcome: Outcome) -> bool {
     }
 }
 
+/// The report with its exit code, and why there is no result.
+pub(crate) fn judged(report: Report, ended: &Result<(), Failure>, asked: Asked) -> (Report, Exit) {
+    let (report, exit) = match ended {
+        Ok(()) => {
+            let exit = exit::of_report(&report, asked);
+            (report, exit)
+        }
+        Err(failure) => (report.failed(failure), exit::of_failure(failure)),
+    };
+    (Report { exit_code: exit.code(), ..report }, exit)
+}
+
 /// Tells the result, or why there is none, and gives the exit code.
 pub(crate) fn conclude(
     context: &mut Context,
@@ -73,14 +104,8 @@ pub(crate) fn conclude(
     ended: Result<(), Failure>,
     asked: Asked,
 ) -> Exit {
-    let exit = match &ended {
-        Ok(()) => exit::of_report(&report, asked),
-        Err(failure) => {
-            report = report.failed(failure);
-            exit::of_failure(failure)
-        }
-    };
-    report.exit_code = exit.code();
+    let exit;
+    (report, exit) = judged(report, &ended, asked);
     // A reader that went away changes nothing about what became of the deployment.
     let _ = match context.global.format() {
         Format::Json | Format::Ndjson => out::json(&report),
@@ -100,12 +125,14 @@ fn tell_people(report: &Report, failure: Option<Failure>) {
         return;
     };
     out::complain(&failure.to_string());
-    if let (
-        Failure::Detached | Failure::TimedOut { .. } | Failure::Unreachable { .. },
-        Some(number),
-    ) = (&failure, report.deployment)
-    {
-        let environment = report.environment.as_deref().unwrap_or_default();
+    tell_how_to_attach(report);
+}
+
+/// Whoever left, or lost the agent, before the end was known can come back.
+fn tell_how_to_attach(report: &Report) {
+    let left = matches!(report.error.as_deref(), Some("DETACHED" | "TIMED_OUT" | "UNREACHABLE"));
+    if let (true, Some(number)) = (left, report.deployment) {
+        let environment = report.full_name().unwrap_or_default();
         out::say(&format!("attach again with: ripcord watch {environment} {number}"));
     }
 }

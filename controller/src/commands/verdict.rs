@@ -5,7 +5,13 @@ use ripcord_proto::v1::VerdictRequest;
 use serde_json::json;
 
 use crate::{
-    client::Agent, context::Context, exit::Exit, failure::Failure, out, render::sanitize::sanitize,
+    client::Agent,
+    context::Context,
+    exit::Exit,
+    failure::Failure,
+    fleet::destination::{self, Destination},
+    out,
+    render::sanitize::sanitize,
     revision,
 };
 
@@ -47,8 +53,8 @@ enum Value {
 /// Runs it.
 pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let sha = revision::named(&arguments.sha)?.to_string();
-    let agent = context.agent()?;
-    let environment = context.environment(Some(&arguments.environment), &agent).await?;
+    let Destination { agent, environment, .. } =
+        destination::of(context, Some(&arguments.environment)).await?;
     let value = match arguments.value {
         Value::Success => "success",
         Value::Failure => "failure",

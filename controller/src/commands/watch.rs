@@ -4,13 +4,14 @@
 use clap::Args;
 use ripcord_proto::v1::{NudgeRequest, WaitFor, WatchRequest};
 
-use super::story;
+use super::story::{self, Telling};
 use crate::{
     cli::Wait,
     client::Agent,
     context::Context,
     exit::{Asked, Exit},
     failure::Failure,
+    fleet::destination::{self, Destination},
     follow::Opening,
     out,
     report::Report,
@@ -58,9 +59,10 @@ async fn watch(
 ) -> Result<(), Failure> {
     report.environment.clone_from(&arguments.environment);
     report.deployment = arguments.deployment;
-    let agent = context.agent()?;
-    let environment = context.environment(arguments.environment.as_deref(), &agent).await?;
+    let Destination { agent, agent_name, environment } =
+        destination::of(context, arguments.environment.as_deref()).await?;
     report.environment = Some(environment.clone());
+    report.agent = agent_name;
     let deployment = arguments.deployment.unwrap_or(0);
     if arguments.nudge {
         let request = NudgeRequest { environment: environment.clone(), deployment };
@@ -68,7 +70,9 @@ async fn watch(
     }
     let wait = WaitFor::from(arguments.wait);
     let request = WatchRequest { environment, deployment, after_sequence: 0, wait: wait.into() };
-    story::follow(context, &agent, Opening::Watch(request), wait, report).await
+    let opening = Opening::Watch(request);
+    let telling = Telling::of(context, &opening, report);
+    story::follow(context, &agent, opening, wait, report, telling).await
 }
 
 async fn nudge(agent: &Agent, request: NudgeRequest) -> Result<Vec<u64>, Failure> {

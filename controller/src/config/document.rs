@@ -13,15 +13,28 @@ use crate::{cli::duration, failure::Failure};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Document {
-    pub(crate) agent: Option<String>,
+    pub(crate) agent: Option<Spanned<String>>,
     pub(crate) cert: Option<String>,
     pub(crate) key: Option<String>,
     pub(crate) ca: Option<String>,
     pub(crate) default_environment: Option<String>,
+    /// A name has its place, so that they have their order.
+    #[serde(default)]
+    pub(crate) agents: BTreeMap<Spanned<String>, RawAgent>,
     #[serde(default)]
     pub(crate) environments: BTreeMap<String, RawEnvironment>,
     #[serde(default)]
     pub(crate) checks: BTreeMap<String, RawChecks>,
+}
+
+/// `[agents.NAME]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawAgent {
+    pub(crate) url: Spanned<String>,
+    pub(crate) cert: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) ca: Option<String>,
 }
 
 /// `[environments.NAME]`.

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use super::Hop;
 use crate::{
-    config::{self, Settings},
+    config::{
+        self, Settings,
+        agents::{self, NamedAgent},
+    },
     credential::Credential,
     exit::Exit,
     target::{Sources, host_and_port},
@@ -58,8 +61,8 @@ fn was_typed(name: &str) -> bool {
 }
 
 impl Configuration {
-    /// Reads everything that a command would read.
-    pub(crate) fn read(sources: &Sources) -> Self {
+    /// Reads everything that a command would read, for each agent that it would be for.
+    pub(crate) fn read(sources: &Sources) -> Vec<(Option<String>, Self)> {
         let mut layers = vec![Layer { file: None, settings: sources.given().clone() }];
         let (mut read, mut wrong) = (Vec::new(), Vec::new());
         for file in sources.files() {
@@ -71,25 +74,59 @@ impl Configuration {
                 Err(failure) => wrong.push(failure.to_string()),
             }
         }
-        let mut hops = vec![files_hop(&read, &wrong)];
-        let address = found(&layers, "agent", |settings| settings.agent.clone());
-        let (hop, address) = address_hop(address.as_ref());
-        hops.push(hop);
-        let file = |name, of: fn(&Settings) -> &Option<PathBuf>| {
-            let path = || found(&layers, name, |settings| of(settings).clone());
-            let in_file = |From { value: path, origin }| From {
-                value: Credential::File { name, path },
-                origin,
-            };
-            let text = Credential::from_environment(name);
-            let text = text.map(|value| From { value, origin: "contents".to_owned() });
-            text.or_else(|| path().map(in_file))
+        let files = files_hop(&read, &wrong);
+        let mut merged = Settings::NOTHING;
+        layers.iter().for_each(|layer| merged.fill_from(layer.settings.clone()));
+        let word = merged.agent.as_deref();
+        let several = match (word, word.map(|word| agents::find(&merged.agents, word))) {
+            (Some(_), Some(Ok(Some(one)))) => vec![one],
+            (Some(agents::ALL) | None, _) => merged.agents.iter().collect(),
+            // An address, or a name that nobody has.
+            (Some(_), _) => Vec::new(),
         };
-        let cert = file("cert", |settings| &settings.cert);
-        let key = file("key", |settings| &settings.key);
-        let ca = file("ca", |settings| &settings.ca);
-        Self { hops, known: Known { address, cert, key, ca } }
+        if several.is_empty() {
+            let address = found(&layers, "agent", |settings| settings.agent.clone());
+            let unknown = |word: &str| agents::find(&merged.agents, word).err();
+            let (hop, address) = address_hop(address.as_ref(), unknown);
+            return vec![(
+                None,
+                Self { hops: vec![files, hop], known: known(&layers, address, None) },
+            )];
+        }
+        let one = |agent: &&NamedAgent| {
+            let address = From { value: agent.url.clone(), origin: origin(agent) };
+            let (hop, address) = address_hop(Some(&address), |_| None);
+            let known = known(&layers, address, Some(agent));
+            (Some(agent.name.clone()), Self { hops: vec![files.clone(), hop], known })
+        };
+        several.iter().map(one).collect()
     }
+}
+
+fn origin(agent: &NamedAgent) -> String {
+    format!("[agents.{}]", agent.name)
+}
+
+/// What there is to know of an agent: what is typed wins over what is its own, and that over what is
+/// said for all.
+fn known(layers: &[Layer], address: Option<(String, u16)>, agent: Option<&NamedAgent>) -> Known {
+    let (typed, filed) = layers.split_at(1.min(layers.len()));
+    let own = |value: fn(&NamedAgent) -> &Option<PathBuf>| {
+        let agent = agent?;
+        Some(From { value: value(agent).clone()?, origin: origin(agent) })
+    };
+    let file = |name, of: fn(&Settings) -> &Option<PathBuf>, own: Option<From<PathBuf>>| {
+        let path = |layers| found(layers, name, |settings| of(settings).clone());
+        let in_file =
+            |From { value: path, origin }| From { value: Credential::File { name, path }, origin };
+        let text = Credential::from_environment(name);
+        let text = text.map(|value| From { value, origin: "contents".to_owned() });
+        text.or_else(|| path(typed).or(own).or_else(|| path(filed)).map(in_file))
+    };
+    let cert = file("cert", |settings| &settings.cert, own(|agent| &agent.cert));
+    let key = file("key", |settings| &settings.key, own(|agent| &agent.key));
+    let ca = file("ca", |settings| &settings.ca, own(|agent| &agent.ca));
+    Known { address, cert, key, ca }
 }
 
 /// The first layer that has it wins.
@@ -119,11 +156,18 @@ fn files_hop(read: &[String], wrong: &[String]) -> Hop {
     )
 }
 
-fn address_hop(address: Option<&From<String>>) -> (Hop, Option<(String, u16)>) {
+fn address_hop(
+    address: Option<&From<String>>,
+    unknown: impl Fn(&str) -> Option<String>,
+) -> (Hop, Option<(String, u16)>) {
     let Some(From { value, origin }) = address else {
         let hop = Hop::failed("address", Exit::Usage, "nothing says where the agent is");
         return (hop.fix(how_to_give("agent")), None);
     };
+    if let Some(why) = unknown(value) {
+        let hop = Hop::failed("address", Exit::Usage, format!("{why} ({origin})"));
+        return (hop.fix("write https://host:7443, or a name of [agents]"), None);
+    }
     match host_and_port(value) {
         Ok((host, port)) => {
             (Hop::fine("address", format!("{host}:{port} ({origin})")), Some((host, port)))

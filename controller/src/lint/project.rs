@@ -7,7 +7,10 @@ use super::{
     finding::{Code, Finding},
     line_of,
 };
-use crate::{check::plan, config::document};
+use crate::{
+    check::plan,
+    config::{agents, document},
+};
 
 /// Judges it.
 pub(crate) fn judge(source: &Source, findings: &mut Vec<Finding>) {
@@ -17,7 +20,11 @@ pub(crate) fn judge(source: &Source, findings: &mut Vec<Finding>) {
         Err(message) => return findings.push(found(Code::Unreadable, 1, message.clone())),
     };
     let read = document::parse(text);
-    match read.and_then(|document| plan::groups(text, document.checks)) {
+    let whole = read.and_then(|mut document| {
+        agents::of(text, &mut document, |_| None)?;
+        plan::groups(text, document.checks)
+    });
+    match whole {
         Ok(_) => {}
         Err(fault) => {
             let line = fault.line().unwrap_or(1);

@@ -46,6 +46,29 @@ pub(crate) fn hop(hop: &Hop, width: Option<usize>) -> String {
     text
 }
 
+/// One of several agents: how it is on the whole, and what is not in order; or everything.
+pub(crate) fn agent(name: &str, hops: &[Hop], everything: bool) -> String {
+    let any = |is: fn(&Outcome) -> bool| hops.iter().any(|hop| is(&hop.outcome));
+    let is_broken = any(|outcome| matches!(outcome, Outcome::Failed(_)));
+    let warns = any(|outcome| matches!(outcome, Outcome::Warning));
+    let mark = if is_broken {
+        '✘'
+    } else if warns {
+        '⚠'
+    } else {
+        '✔'
+    };
+    let mut lines = vec![format!("{mark} {}: {}", sanitize(name), summary(hops))];
+    for one in hops.iter().filter(|one| everything || !one.is_in_order()) {
+        let text = hop(one, None);
+        lines.push(match &one.side {
+            Side::Environment(name) => format!("{text} ({})", sanitize(name)),
+            Side::Here | Side::Agent => text,
+        });
+    }
+    lines.join("\n")
+}
+
 /// How it is on the whole.
 pub(crate) fn summary(hops: &[Hop]) -> String {
     let count = |is: fn(&Outcome) -> bool| hops.iter().filter(|hop| is(&hop.outcome)).count();

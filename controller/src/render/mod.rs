@@ -1,11 +1,13 @@
 //! How things look: pure functions from values to text. Nothing here reads a clock or writes.
 
 pub(crate) mod doctor;
+pub(crate) mod fleet;
 pub(crate) mod github;
 pub(crate) mod json;
 pub(crate) mod logs;
 pub(crate) mod plain;
 pub(crate) mod result;
+pub(crate) mod rolling;
 pub(crate) mod sanitize;
 pub(crate) mod saved;
 pub(crate) mod sinks;

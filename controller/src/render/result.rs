@@ -29,12 +29,12 @@ pub(crate) fn result(report: &Report) -> String {
         detail("data", "not undone: databases, volumes and data are as they were left");
     }
     if let Some(undo) = &report.undo {
-        detail("undo", undo);
+        detail("undo", &at_agent(undo, report));
     }
     if let Some(next) = next_step(report) {
         detail("next", &next);
     }
-    lines.extend(by_hand(&report.by_hand));
+    lines.extend(by_hand(report));
     lines.join("\n")
 }
 
@@ -46,9 +46,10 @@ fn placement(live: &Placement) -> String {
 }
 
 /// How a person goes back: by ripcord, or without the agent.
-fn by_hand(commands: &[String]) -> Vec<String> {
-    let Some((first, others)) = commands.split_first() else { return Vec::new() };
-    let mut lines = vec![format!("  hand  to go back yourself: {}", sanitize(first))];
+fn by_hand(report: &Report) -> Vec<String> {
+    let Some((first, others)) = report.by_hand.split_first() else { return Vec::new() };
+    let first = at_agent(first, report);
+    let mut lines = vec![format!("  hand  to go back yourself: {}", sanitize(&first))];
     if !others.is_empty() {
         lines.push("        or on the agent's machine, without the agent:".to_owned());
     }
@@ -56,13 +57,21 @@ fn by_hand(commands: &[String]) -> Vec<String> {
     lines
 }
 
+/// An agent knows no other: its commands name nobody.
+pub(crate) fn at_agent(command: &str, report: &Report) -> String {
+    match &report.agent {
+        Some(agent) if command.starts_with("ripcord ") => format!("{command} --agent {agent}"),
+        Some(_) | None => command.to_owned(),
+    }
+}
+
 fn is_there(outcome: Outcome) -> bool {
     is_good(outcome) && outcome != Outcome::Pending
 }
 
 fn headline(report: &Report) -> String {
-    let environment = report.environment.as_deref().unwrap_or("?");
-    let mut line = format!("{} {}", mark(report.outcome), sanitize(environment));
+    let environment = report.full_name().unwrap_or_else(|| "?".to_owned());
+    let mut line = format!("{} {}", mark(report.outcome), sanitize(&environment));
     if let Some(deployment) = report.deployment {
         line.push_str(&format!(" #{deployment}"));
     }
@@ -102,6 +111,25 @@ fn mark(outcome: Outcome) -> &'static str {
     }
 }
 
+/// What became of it, in a word.
+pub(crate) fn word(report: &Report) -> String {
+    if !report.plan.is_empty() {
+        return "plan".to_owned();
+    }
+    let word = match report.outcome {
+        Outcome::Live => "live",
+        Outcome::Validated => "validated",
+        Outcome::RolledBack => "rolled back",
+        Outcome::Failed => "failed",
+        Outcome::Superseded => "superseded",
+        Outcome::Stranded => "STRANDED",
+        Outcome::Refused => "refused",
+        Outcome::Pending => "goes on",
+        Outcome::Error => "error",
+    };
+    word.to_owned()
+}
+
 fn words(report: &Report) -> &'static str {
     match report.outcome {
         _ if !report.plan.is_empty() => "dry run, nothing was changed; the plan:",
@@ -121,14 +149,14 @@ fn words(report: &Report) -> &'static str {
 }
 
 fn next_step(report: &Report) -> Option<String> {
-    let environment = report.environment.as_deref()?;
+    let environment = report.full_name()?;
     let show = || report.deployment.map(|number| format!("ripcord show {environment} {number}"));
+    let watch = || report.deployment.map(|number| format!("ripcord watch {environment} {number}"));
     match report.outcome {
+        Outcome::Error if report.error.as_deref() == Some("UNREACHABLE") => watch(),
         Outcome::Live | Outcome::Validated | Outcome::Refused | Outcome::Error => None,
         Outcome::Superseded => Some(format!("ripcord watch {environment}")),
-        Outcome::Pending if report.plan.is_empty() => {
-            report.deployment.map(|number| format!("ripcord watch {environment} {number}"))
-        }
+        Outcome::Pending if report.plan.is_empty() => watch(),
         Outcome::Pending => None,
         Outcome::RolledBack => {
             show().map(|show| format!("read what happened with `{show}`, then deploy a fix"))

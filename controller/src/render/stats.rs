@@ -4,7 +4,8 @@ use jiff::{Timestamp, tz::TimeZone};
 use prost_types::Duration as WireDuration;
 use ripcord_proto::v1::{EnvironmentStats, Outcome, RollbackCounts, Spread, StatsResponse, Uptime};
 
-use super::{duration, json, phase_name, plain, sanitize::sanitize, table::columns};
+use super::{duration, fleet, json, phase_name, plain, sanitize::sanitize, table::columns};
+use crate::fleet::{Answer, full_name};
 
 /// What is not known, or does not exist; never a zero.
 const NONE: &str = "—";
@@ -14,6 +15,21 @@ pub(crate) fn people(figures: &StatsResponse, zone: &TimeZone) -> String {
     let blocks: Vec<String> =
         figures.environments.iter().map(|one| environment(one, zone)).collect();
     blocks.join("\n\n")
+}
+
+/// All environments of several agents.
+pub(crate) fn fleet(answers: &[Answer<StatsResponse>], zone: &TimeZone) -> String {
+    let block = |answer: &Answer<StatsResponse>| match &answer.told {
+        Ok(figures) => {
+            let mut figures = figures.clone();
+            for one in &mut figures.environments {
+                one.name = full_name(&one.name, Some(&answer.name));
+            }
+            people(&figures, zone)
+        }
+        Err(failure) => fleet::silent(&answer.name, failure),
+    };
+    answers.iter().map(block).collect::<Vec<_>>().join("\n\n")
 }
 
 fn environment(one: &EnvironmentStats, zone: &TimeZone) -> String {

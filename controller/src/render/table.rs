@@ -7,9 +7,13 @@ use ripcord_proto::v1::{
     Outcome, Placement, StatusResponse,
 };
 
-use crate::{certs::Listed, commands::health::Found};
+use crate::{
+    certs::Listed,
+    commands::health::Found,
+    fleet::{Answer, full_name},
+};
 
-use super::{duration, json, phase_name, plain, sanitize::sanitize, short, sinks};
+use super::{duration, fleet, json, phase_name, plain, sanitize::sanitize, short, sinks};
 
 /// Aligns `rows` under `header`. Every cell must be harmless already.
 pub(crate) fn columns(header: &[&str], rows: Vec<Vec<String>>) -> String {
@@ -25,33 +29,69 @@ pub(crate) fn columns(header: &[&str], rows: Vec<Vec<String>>) -> String {
     lines.join("\n")
 }
 
+const STATUS: [&str; 8] = ["ENV", "LIVE", "VALIDATED", "PHASE", "HEALTH", "HOLD", "FILES", "URL"];
+
 /// `ripcord status`.
 pub(crate) fn status(status: &StatusResponse, zone: &TimeZone) -> String {
-    let header = ["ENV", "LIVE", "VALIDATED", "PHASE", "HEALTH", "HOLD", "FILES", "URL"];
-    let rows = status.environments.iter().map(environment_row).collect();
-    let mut lines = vec![columns(&header, rows)];
-    for one in &status.environments {
-        lines.extend(remarks(one));
-        lines.extend(baking(one, zone));
-    }
-    lines.extend(status.sinks.iter().map(sinks::remark));
-    let certificates = status.agent.iter().flat_map(|agent| &agent.certificates);
-    lines.extend(certificates.filter(|it| it.ends_soon).map(ending));
+    let mut lines = vec![columns(&STATUS, environment_rows(status))];
+    lines.extend(status_remarks(status, None, zone));
     lines.join("\n")
 }
 
-fn ending(certificate: &CertificateInfo) -> String {
+/// `ripcord status` of several agents.
+pub(crate) fn fleet_status(answers: &[Answer<StatusResponse>], zone: &TimeZone) -> String {
+    let rows = answers.iter().map(|answer| answer.see(environment_rows));
+    let mut lines = vec![fleet::table(&STATUS, &rows.collect::<Vec<_>>())];
+    for Answer { name, told } in answers {
+        let told = told.iter();
+        lines.extend(told.flat_map(|status| status_remarks(status, Some(name), zone)));
+    }
+    lines.join("\n")
+}
+
+fn environment_rows(status: &StatusResponse) -> Vec<Vec<String>> {
+    status.environments.iter().map(environment_row).collect()
+}
+
+fn status_remarks(status: &StatusResponse, agent: Option<&str>, zone: &TimeZone) -> Vec<String> {
+    let mut lines = Vec::new();
+    for one in &status.environments {
+        let name = full_name(&one.name, agent);
+        let named = EnvironmentStatus { name, ..one.clone() };
+        lines.extend(remarks(&named));
+        lines.extend(baking(&named, zone));
+    }
+    let of = |line: String| agent.map_or_else(|| line.clone(), |agent| format!("{agent}: {line}"));
+    lines.extend(status.sinks.iter().map(sinks::remark).map(of));
+    let certificates = status.agent.iter().flat_map(|agent| &agent.certificates);
+    let ending = |it| ending(it, agent.unwrap_or("agent"));
+    lines.extend(certificates.filter(|it| it.ends_soon).map(ending));
+    lines
+}
+
+fn ending(certificate: &CertificateInfo, agent: &str) -> String {
     let whose = clean(&certificate.whose);
     match certificate.days_left {
-        ..=0 => format!("agent: {whose} has ended: renew it now"),
-        1 => format!("agent: {whose} ends within 1 day: renew it"),
-        days => format!("agent: {whose} ends within {days} days: renew it"),
+        ..=0 => format!("{agent}: {whose} has ended: renew it now"),
+        1 => format!("{agent}: {whose} ends within 1 day: renew it"),
+        days => format!("{agent}: {whose} ends within {days} days: renew it"),
     }
 }
 
+const HEALTH: [&str; 6] = ["ENV", "HEALTH", "STATUS", "TIME", "URL", "WHAT IS WRONG"];
+
 /// `ripcord health`.
 pub(crate) fn health(found: &[Found]) -> String {
-    let header = ["ENV", "HEALTH", "STATUS", "TIME", "URL", "WHAT IS WRONG"];
+    columns(&HEALTH, found_rows(found))
+}
+
+/// `ripcord health` of several agents.
+pub(crate) fn fleet_health(answers: &[Answer<Vec<Found>>]) -> String {
+    let rows = answers.iter().map(|answer| answer.see(|found| found_rows(found)));
+    fleet::table(&HEALTH, &rows.collect::<Vec<_>>())
+}
+
+fn found_rows(found: &[Found]) -> Vec<Vec<String>> {
     let rows = found.iter().map(|Found { place, answer }| {
         let health = match (answer.ok, place.changing) {
             (true, _) => "ok",
@@ -67,7 +107,7 @@ pub(crate) fn health(found: &[Found]) -> String {
             clean(&answer.wrong),
         ]
     });
-    columns(&header, rows.collect())
+    rows.collect()
 }
 
 fn environment_row(one: &EnvironmentStatus) -> Vec<String> {

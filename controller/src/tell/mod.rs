@@ -50,6 +50,26 @@ pub(crate) fn teller(global: &Global, title: &str) -> Box<dyn Teller> {
     }
 }
 
+/// The teller of one of several agents: its lines begin with its name, padded to `width`; in a workflow
+/// they are a group, where it is `alone` with it.
+pub(crate) fn of_agent(
+    global: &Global,
+    title: &str,
+    name: &str,
+    width: usize,
+    alone: bool,
+) -> Box<dyn Teller> {
+    if global.format() == Format::Ndjson {
+        Box::new(events::Events::of_agent(global.quiet, name))
+    } else if global.quiet {
+        Box::new(Silent)
+    } else if in_github_actions() && alone {
+        Box::new(actions::Actions::begin(title, plain::Plain::new(global.verbose)))
+    } else {
+        Box::new(plain::Plain::prefixed(global.verbose, &format!("{name:<width$} │ ")))
+    }
+}
+
 /// Tells nothing.
 pub(crate) struct Silent;
 

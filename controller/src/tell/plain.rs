@@ -8,7 +8,7 @@ use ripcord_proto::v1::{Activity, Admitted, Event, Phase};
 use super::{Teller, backlog::Backlog, opening_words};
 use crate::{
     out,
-    render::{plain, sanitize::sanitize},
+    render::{github, plain, sanitize::sanitize},
     zone,
 };
 
@@ -16,6 +16,8 @@ use crate::{
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 pub(super) struct Plain {
+    /// What every line begins with.
+    prefix: String,
     verbose: bool,
     zone: TimeZone,
     backlog: Backlog,
@@ -30,6 +32,7 @@ impl Plain {
     pub(super) fn new(verbose: bool) -> Self {
         let now = Instant::now();
         Self {
+            prefix: String::new(),
             verbose,
             zone: zone::local(),
             backlog: Backlog::default(),
@@ -41,9 +44,21 @@ impl Plain {
         }
     }
 
+    /// The lines of one of several agents.
+    pub(super) fn prefixed(verbose: bool, prefix: &str) -> Self {
+        Self { prefix: prefix.to_owned(), ..Self::new(verbose) }
+    }
+
     fn line(&mut self, line: &str) {
         self.last_line = Instant::now();
-        out::say(line);
+        self.say(line);
+    }
+
+    /// Nothing else keeps the lines of several agents from speaking to a workflow's log.
+    fn say(&self, line: &str) {
+        let line = format!("{}{line}", self.prefix);
+        let is_open = !self.prefix.is_empty() && super::in_github_actions();
+        out::say(&if is_open { github::defused(&line) } else { line });
     }
 
     fn now(&self, text: &str) -> String {
@@ -92,6 +107,6 @@ impl Teller for Plain {
 
     fn end(&mut self, badly: bool) {
         let kept = self.backlog.take();
-        kept.iter().filter(|_| badly).for_each(|line| out::say(line));
+        kept.iter().filter(|_| badly).for_each(|line| self.say(line));
     }
 }

@@ -34,6 +34,15 @@ pub(crate) fn of_health(found: &[Found], object: &Value, exit: Exit) {
     });
 }
 
+/// Tells what several agents said, or what became of the same deployment at each of them.
+pub(crate) fn of_fleet(command: &str, people: &str, object: &Value, exit: Exit) {
+    let page = summary::of_fleet(command, people, exit);
+    conclude(outputs::of_fleet(object, exit), &page, || {
+        let text = format!("ripcord {command}: {}: see its table", exit.meaning());
+        (exit != Exit::Success).then_some(text)
+    });
+}
+
 /// Tells that a command has looked, and what it saw is not well.
 pub(crate) fn of_unwell(command: &str, what: &str) {
     let page = summary::of_failure(&format!("ripcord {command}"), what);

@@ -27,6 +27,12 @@ pub(super) fn of_health(object: &Value, exit: Exit) -> Outputs {
     vec![("outcome", outcome.to_owned()), ("json", object.to_string())]
 }
 
+pub(super) fn of_fleet(object: &Value, exit: Exit) -> Outputs {
+    let outcome = if exit == Exit::Success { "done" } else { "failed" };
+    let outcome = object["outcome"].as_str().unwrap_or(outcome);
+    vec![("outcome", outcome.to_owned()), ("json", object.to_string())]
+}
+
 pub(super) fn of_unwell() -> Outputs {
     vec![("outcome", "unhealthy".to_owned())]
 }

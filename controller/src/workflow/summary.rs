@@ -2,6 +2,7 @@
 
 use crate::{
     commands::health::Found,
+    exit::Exit,
     render::{result, sanitize::sanitize, table},
     report::Report,
 };
@@ -18,6 +19,11 @@ pub(super) fn of_health(found: &[Found]) -> String {
     let is_well = !found.iter().any(Found::is_alarming);
     let headline = if is_well { "✔ healthy" } else { "✘ unhealthy" };
     page(headline, &table::health(found), "")
+}
+
+pub(super) fn of_fleet(command: &str, people: &str, exit: Exit) -> String {
+    let mark = if exit == Exit::Success { "✔" } else { "✘" };
+    page(&format!("{mark} ripcord {command}"), people, "")
 }
 
 pub(super) fn of_failure(title: &str, reason: &str) -> String {

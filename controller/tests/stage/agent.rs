@@ -101,6 +101,11 @@ impl Agent {
         self.script.calls.lock().unwrap().clone()
     }
 
+    /// How often somebody connected.
+    pub fn connections(&self) -> usize {
+        self.connections.lock().unwrap().len()
+    }
+
     /// What came with each call for a deployment.
     pub fn metadata(&self) -> Vec<MetadataMap> {
         self.script.metadata.lock().unwrap().clone()
