@@ -1,6 +1,8 @@
 //! What the engine needs of the outside world, as traits. Adapters implement them; nothing here acts.
 
 use std::{
+    io,
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -186,6 +188,49 @@ pub trait Runtime: Send + Sync {
 
     /// The application's log.
     fn logs(&self) -> Arc<dyn LogSource>;
+
+    /// What would make restarts better here and is not so; nothing for most.
+    async fn advice(&self) -> Vec<Advice> {
+        Vec::new()
+    }
+}
+
+/// Something that works, and would work better.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advice {
+    /// What is lost as it is.
+    pub what: String,
+    /// What to do.
+    pub how: String,
+}
+
+/// This machine's memory of who answers for which address on its own networks.
+///
+/// Its calls may block for a moment.
+pub trait Neighbours: Send + Sync {
+    /// Whether the interface is one of this machine's, as seen from where the agent runs.
+    fn has(&self, interface: &str) -> bool;
+
+    /// Whether the agent may correct entries, as far as it knows.
+    fn may_correct(&self) -> bool;
+
+    /// Where the address has an entry that nobody answered for, says who answers; tells whether
+    /// there was one.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or cannot be asked.
+    fn correct(&self, neighbour: &Neighbour) -> io::Result<bool>;
+}
+
+/// Who answers for an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbour {
+    /// The interface of this machine behind which it is.
+    pub interface: String,
+    /// The address that others ask for.
+    pub address: IpAddr,
+    /// The hardware address that they are told.
+    pub mac: [u8; 6],
 }
 
 /// What a runtime says of the application.
