@@ -1,21 +1,24 @@
 //! What the engine needs of the outside world, as traits. Adapters implement them; nothing here acts.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+mod backups;
+mod neighbours;
+
+use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use ripcord_core::{
-    BackupId, CommitSha, DeploymentNumber, Event, Failure, Pace, Placement, Timestamp,
-    VerdictReport,
+    CommitSha, DeploymentNumber, Event, Failure, Pace, VerdictReport,
     ci::{Run, Wanted},
-    effect::{BackupReport, TreeReport},
+    effect::TreeReport,
 };
 use secrecy::SecretString;
 use tokio::{sync::mpsc, time::Instant};
+
+pub use self::{
+    backups::{Backup, Backups},
+    neighbours::{Neighbour, Neighbours},
+};
 
 /// A git repository with a work tree, as one environment sees it.
 ///
@@ -80,63 +83,6 @@ pub struct Between {
 /// So many commits are named in a plan; the rest are counted.
 pub const COMMITS_SHOWN: usize = 10;
 
-/// Where the files of an environment are saved before a deployment touches them.
-///
-/// Every call is repeatable: recovery makes it again after a crash at any point.
-#[async_trait]
-pub trait Backups: Send + Sync {
-    /// Whether a backup could be made, and restored, now: asked before anything else.
-    async fn preflight(&self) -> Result<(), Failure>;
-
-    /// Saves the files, reads back what it saved, and lets the oldest backups go. `of` says what
-    /// they are. A backup that is not whole and verified never shows in [`Self::list`].
-    async fn make(
-        &self,
-        before: DeploymentNumber,
-        of: Option<Placement>,
-        reporter: &Reporter,
-    ) -> Result<BackupReport, Failure>;
-
-    /// What is there, newest first; what cannot be used is shown as such.
-    async fn list(&self) -> Result<Vec<Backup>, Failure>;
-
-    /// Reads the backup through, and answers why it cannot be restored here.
-    async fn verify(&self, id: &BackupId, reporter: &Reporter) -> Result<(), Failure>;
-
-    /// Verifies the backup, then makes the files those that it holds. Until it is verified nothing
-    /// is touched; afterwards each file is the old or the new one, whole, at any instant. What was
-    /// there is moved aside, and kept until the next restore.
-    async fn restore(
-        &self,
-        id: &BackupId,
-        deployment: DeploymentNumber,
-        reporter: &Reporter,
-    ) -> Result<TreeReport, Failure>;
-}
-
-/// A backup, as it lies on the disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backup {
-    /// Its name.
-    pub id: BackupId,
-    /// The deployment before which it was made.
-    pub before: DeploymentNumber,
-    /// What its files are; `None` when nobody knew.
-    pub of: Option<Placement>,
-    /// When it was made.
-    pub made_at: Timestamp,
-    /// So many files.
-    pub files: u64,
-    /// So many bytes of them.
-    pub bytes: u64,
-    /// So many bytes on the disk.
-    pub archive_bytes: u64,
-    /// The folder that holds it.
-    pub path: PathBuf,
-    /// Why it cannot be used, as far as a look without reading it all can tell.
-    pub damage: Option<String>,
-}
-
 /// A commit that may be reset to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreparedCommit {
@@ -186,6 +132,20 @@ pub trait Runtime: Send + Sync {
 
     /// The application's log.
     fn logs(&self) -> Arc<dyn LogSource>;
+
+    /// What would make restarts better here and is not so; nothing for most.
+    async fn advice(&self) -> Vec<Advice> {
+        Vec::new()
+    }
+}
+
+/// Something that works, and would work better.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advice {
+    /// What is lost as it is.
+    pub what: String,
+    /// What to do.
+    pub how: String,
 }
 
 /// What a runtime says of the application.

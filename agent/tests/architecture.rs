@@ -48,6 +48,11 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         "ports.rs is what both sides share; it may know ripcord-core only",
     ),
     (
+        "agent/src/ports",
+        &["crate::adapters", "crate::engine", "crate::rpc", "crate::journal", "ripcord_proto"],
+        "ports are what both sides share; they may know ripcord-core only",
+    ),
+    (
         "controller",
         &["ripcord_agent"],
         "the controller knows the agent by the wire contract only: use ripcord-proto or ripcord-core",

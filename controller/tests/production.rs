@@ -250,4 +250,5 @@ async fn status_shows_where_commits_come_from_and_until_when_health_decides() {
     let one = &object["environments"][0];
     assert_eq!((&one["promotes"], &one["live"]["sha"]), (&json!("preprod"), &json!(UNKNOWN)));
     assert_eq!(one["baking_until"], "2023-11-14T22:13:20Z");
+    assert_eq!(one["advice"], json!([]), "always a list");
 }

@@ -10,6 +10,7 @@ mod group;
 pub mod hooks;
 pub mod http_probe;
 mod lines;
+pub mod neighbour;
 pub mod oidc;
 mod orphan;
 pub mod process;

@@ -18,6 +18,7 @@ use crate::{
         github::Github,
         hooks::CommandHooks,
         http_probe::HttpProbe,
+        neighbour::KernelNeighbours,
         oidc::{Oidc, OidcSettings},
         process::{ProcessRuntime, ProcessSettings},
         validated_file,
@@ -46,6 +47,8 @@ pub(super) struct Builder {
     /// One for all environments; there where GitHub is configured.
     poller: Option<Arc<Poller>>,
     sources: Sources,
+    /// One for all environments: what the kernel refuses to one it refuses to all.
+    neighbours: Arc<KernelNeighbours>,
 }
 
 impl Builder {
@@ -59,7 +62,8 @@ impl Builder {
         let poller = config.github.as_ref().zip(github);
         let poller = poller.map(|(config, client)| github::poller(config, client));
         let sources = Sources::new(config, http.clone());
-        Self { state_dir, http, clock, poller, sources }
+        let neighbours = Arc::default();
+        Self { state_dir, http, clock, poller, sources, neighbours }
     }
 
     /// What people read of an environment that has no driver, and its application's log.
@@ -113,7 +117,7 @@ impl Builder {
                 stop_timeout: process.stop_timeout,
                 state_dir: self.state_dir.join("process").join(config.name.as_str()),
             })),
-            RuntimeConfig::Compose(compose) => Arc::new(DockerRuntime::new(DockerSettings {
+            RuntimeConfig::Compose(compose) => self.docker(DockerSettings {
                 socket: default_socket(),
                 containers: Containers::ComposeProject {
                     file: compose.file.clone(),
@@ -124,14 +128,18 @@ impl Builder {
                     ComposeAction::Recreate => RestartAction::Recreate,
                 },
                 stop_timeout: Some(compose.stop_timeout),
-            })),
-            RuntimeConfig::Container(container) => Arc::new(DockerRuntime::new(DockerSettings {
+            }),
+            RuntimeConfig::Container(container) => self.docker(DockerSettings {
                 socket: default_socket(),
                 containers: Containers::Named(container.containers.clone()),
                 action: RestartAction::Restart,
                 stop_timeout: Some(container.stop_timeout),
-            })),
+            }),
         }
+    }
+
+    fn docker(&self, settings: DockerSettings) -> Arc<dyn Runtime> {
+        Arc::new(DockerRuntime::new(settings).telling(self.neighbours.clone()))
     }
 
     fn proof(&self, config: &EnvironmentConfig) -> Option<Arc<dyn SecondProof>> {

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::probing;
-use crate::ports::{Probe, Runtime, Sample, SourceRepository, TreeState};
+use crate::ports::{Advice, Probe, Runtime, Sample, SourceRepository, TreeState};
 
 /// Many callers at once cost one look.
 const FRESH: Duration = Duration::from_millis(500);
@@ -59,6 +59,11 @@ impl Observer {
     /// When it could not, with what to do about it.
     pub async fn restartable(&self) -> Result<(), Failure> {
         self.runtime.preflight().await
+    }
+
+    /// What would make restarts better; nothing where that takes too long to find out.
+    pub async fn advice(&self) -> Vec<Advice> {
+        timeout(PATIENCE, self.runtime.advice()).await.unwrap_or_default()
     }
 
     /// Looks now, or answers what was seen a moment ago.

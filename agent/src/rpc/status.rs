@@ -6,7 +6,7 @@ use ripcord_proto::v1;
 use super::convert;
 use crate::{
     engine::{About, EnvironmentHandle, Observation, Place, Stopped},
-    ports::Sample,
+    ports::{Advice, Sample},
 };
 
 /// The agent itself, and what of its certificates ends when.
@@ -62,10 +62,13 @@ fn probed(about: &About) -> v1::EnvironmentStatus {
 
 async fn driven(environment: &EnvironmentHandle) -> v1::EnvironmentStatus {
     let state = environment.state.borrow().clone();
-    let seen = match state.live {
-        Some(live) => Some(environment.observer.look(live.sha).await),
-        None => None,
+    let look = async {
+        match state.live {
+            Some(live) => Some(environment.observer.look(live.sha).await),
+            None => None,
+        }
     };
+    let (seen, advice) = tokio::join!(look, environment.observer.advice());
     let live_deployment = match state.live.and_then(|live| live.deployment) {
         Some(number) => environment.deployment(number).await.ok(),
         None => None,
@@ -96,6 +99,7 @@ async fn driven(environment: &EnvironmentHandle) -> v1::EnvironmentStatus {
             .as_ref()
             .map_or_else(String::new, |it| it.source.to_string()),
         baking_until: baking_until(&state),
+        advice: advice.iter().map(|Advice { what, how }| format!("{what}: {how}")).collect(),
         ..probed(&environment.about)
     }
 }

@@ -89,6 +89,7 @@ fn environment(one: &v1::EnvironmentStatus) -> Value {
         "author": text(&one.author),
         "promotes": text(&one.promotes),
         "baking_until": one.baking_until.as_ref().map(rfc3339),
+        "advice": one.advice,
     })
 }
 

@@ -180,6 +180,7 @@ fn remarks(one: &EnvironmentStatus) -> Vec<String> {
     if !one.promotes.is_empty() {
         remark("promotes", &one.promotes);
     }
+    one.advice.iter().for_each(|advice| remark("hint", advice));
     remarks
 }
 
@@ -287,6 +288,7 @@ mod tests {
                 since: None,
             }),
             health: Some(HealthInfo { ok: false, status: 502, detail: "status 502".into() }),
+            advice: vec!["requests wait too long: give the agent a right".into()],
             ..EnvironmentStatus::default()
         };
         let mut sink = SinkHealth {
@@ -312,6 +314,7 @@ mod tests {
         prod     ccccccc (before)  -             idle           DOWN 502  held  -
         prod: unhealthy: status 502
         prod: on hold: freeze by spiffe://x/operator/ann
+        prod: hint: requests wait too long: give the agent a right
         discord (/etc/ripcord/discord-webhook): stopped, nobody is told there since 2023-11-14T22:13:20Z: Discord answers 404: make a webhook
         agent: agent certificate ends within 6 days: renew it
         agent: agent certificate has ended: renew it now

@@ -732,6 +732,9 @@ pub struct EnvironmentStatus {
     /// Until when failing health undoes what is live; unset: it does not.
     #[prost(message, optional, tag = "22")]
     pub baking_until: ::core::option::Option<::prost_types::Timestamp>,
+    /// What works, and would work better, each with what to do; most have nothing.
+    #[prost(string, repeated, tag = "23")]
+    pub advice: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HoldInfo {

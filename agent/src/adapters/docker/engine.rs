@@ -10,10 +10,10 @@ use std::{
 use bollard::{
     API_DEFAULT_VERSION, Docker,
     errors::Error,
-    models::{ContainerInspectResponse, ContainerSummary},
+    models::{ContainerInspectResponse, ContainerSummary, NetworkInspect},
     query_parameters::{
-        InspectContainerOptions, ListContainersOptions, RemoveContainerOptionsBuilder,
-        RestartContainerOptionsBuilder,
+        InspectContainerOptions, InspectNetworkOptions, ListContainersOptions,
+        RemoveContainerOptionsBuilder, RestartContainerOptionsBuilder,
     },
 };
 use ripcord_core::{Failure, FailureKind};
@@ -134,6 +134,21 @@ impl Engine {
         let docker = self.docker().await?;
         let call = docker.inspect_container(id, None::<InspectContainerOptions>);
         self.answer("inspect a container", QUESTION, call).await
+    }
+
+    /// Everything about one network.
+    pub(super) async fn network(&self, id: &str) -> Result<NetworkInspect, EngineError> {
+        let docker = self.docker().await?;
+        let call = docker.inspect_network(id, None::<InspectNetworkOptions>);
+        self.answer("inspect a network", QUESTION, call).await
+    }
+
+    /// Whether it runs without root, and so in a network of its own.
+    pub(super) async fn is_rootless(&self) -> Result<bool, EngineError> {
+        let docker = self.docker().await?;
+        let info = self.answer("tell about itself", QUESTION, docker.info()).await?;
+        let options = info.security_options.unwrap_or_default();
+        Ok(options.iter().any(|option| option == "name=rootless"))
     }
 
     /// Stops within `grace`, or kills, and starts.

@@ -1,7 +1,8 @@
 //! Containers as a runtime, through the Docker Engine API.
 //!
 //! `engine` talks to Docker, `select` finds the containers of an environment, `restart` restarts
-//! them, `recreate` makes new ones, `health` judges them; `logs` follows them, with a `tracker` per container that neither
+//! them, `recreate` makes new ones, `health` judges them, `ways` lets
+//! requests reach them as soon as they are back; `logs` follows them, with a `tracker` per container that neither
 //! loses nor repeats a line. Docker may be down when the agent starts: nothing connects before use.
 
 mod deaf;
@@ -14,6 +15,7 @@ mod recreate;
 mod restart;
 mod select;
 mod tracker;
+mod ways;
 
 use std::{
     path::PathBuf,
@@ -32,9 +34,10 @@ use self::{
     logs::DockerLogs,
     recreate::Recreation,
     select::{Found, find},
+    ways::Ways,
 };
 use super::compose::ComposeProgram;
-use crate::ports::{LogSource, Reporter, Runtime, RuntimeHealth};
+use crate::ports::{Advice, LogSource, Neighbours, Reporter, Runtime, RuntimeHealth};
 
 /// Which containers, and how they are restarted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,17 +76,24 @@ pub enum RestartAction {
 }
 
 /// Runs the application in containers.
-#[derive(Debug)]
 pub struct DockerRuntime {
     engine: Arc<Engine>,
     settings: DockerSettings,
+    ways: Ways,
 }
 
 impl DockerRuntime {
     /// A runtime that has not talked to Docker yet.
     #[must_use]
     pub fn new(settings: DockerSettings) -> Self {
-        Self { engine: Arc::new(Engine::at(&settings.socket)), settings }
+        let engine = Arc::new(Engine::at(&settings.socket));
+        Self { engine, settings, ways: Ways::default() }
+    }
+
+    /// The same, telling this machine of containers that are back.
+    #[must_use]
+    pub fn telling(self, neighbours: Arc<dyn Neighbours>) -> Self {
+        Self { ways: Ways::of(neighbours), ..self }
     }
 
     /// The compose program on the project, when there is one and it is to be used.
@@ -158,8 +168,9 @@ impl Runtime for DockerRuntime {
         if let Some(compose) = self.recreated_by() {
             let (engine, containers) = (&*self.engine, &self.settings.containers);
             Recreation { engine, containers, compose }.run(reporter).await?;
-            let names = select::names(&self.containers().await?);
-            return Ok(format!("recreated {names}"));
+            let found = self.containers().await?;
+            join_all(found.iter().map(|each| self.ways.clear(&self.engine, each, reporter))).await;
+            return Ok(format!("recreated {}", select::names(&found)));
         }
         let found = restart::patiently(reporter, || find(&self.engine, &self.settings.containers));
         let found = found.await?;
@@ -169,9 +180,10 @@ impl Runtime for DockerRuntime {
         if let Some(remark) = self.settings.containers.unapplied_change(&found) {
             reporter.remark(remark).await;
         }
+        let stop_timeout = self.settings.stop_timeout;
         let restarts = found
             .iter()
-            .map(|each| restart::one(&self.engine, each, self.settings.stop_timeout, reporter));
+            .map(|each| restart::one(&self.engine, each, stop_timeout, &self.ways, reporter));
         // All of them to their end: a failure of one must not leave another half-way.
         join_all(restarts).await.into_iter().collect::<Result<(), Failure>>()?;
         Ok(format!("restarted {}", select::names(&found)))
@@ -193,5 +205,9 @@ impl Runtime for DockerRuntime {
 
     fn logs(&self) -> Arc<dyn LogSource> {
         Arc::new(DockerLogs::new(Arc::clone(&self.engine), self.settings.containers.clone()))
+    }
+
+    async fn advice(&self) -> Vec<Advice> {
+        self.ways.advice(&self.engine, &self.settings.containers).await.into_iter().collect()
     }
 }

@@ -10,6 +10,7 @@ use super::{
     deaf,
     engine::{Engine, EngineError},
     select::Found,
+    ways::Ways,
 };
 use crate::ports::Reporter;
 
@@ -56,6 +57,7 @@ pub(super) async fn one(
     engine: &Engine,
     container: &Found,
     stop_timeout: Option<Duration>,
+    ways: &Ways,
     reporter: &Reporter,
 ) -> Result<(), Failure> {
     let look = patiently(reporter, || engine.inspect(&container.id)).await?;
@@ -64,7 +66,10 @@ pub(super) async fn one(
         grace = Duration::ZERO;
         reporter.remark(deaf::remark(&container.source)).await;
     }
-    patiently(reporter, || engine.restart(&container.id, &container.source, grace)).await
+    ways.learn(engine, &look).await;
+    patiently(reporter, || engine.restart(&container.id, &container.source, grace)).await?;
+    ways.clear(engine, container, reporter).await;
+    Ok(())
 }
 
 fn own_grace(look: &ContainerInspectResponse) -> Duration {

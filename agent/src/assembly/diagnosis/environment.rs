@@ -8,6 +8,7 @@ use super::{blocking, disk, problems};
 use crate::{
     config::{EnvironmentConfig, RuntimeConfig},
     engine::{Check, EnvironmentHandle, Place, Seen},
+    ports::Advice,
 };
 
 /// The checks of an environment; of one without a driver, only why it has none, and its files.
@@ -102,7 +103,15 @@ fn runtime(config: &EnvironmentConfig, environment: &EnvironmentHandle) -> Check
     let (observer, will) = (environment.observer.clone(), environment.about.doings.restart.clone());
     Check::new(hop, fix, move || {
         let (observer, will) = (observer.clone(), will.clone());
-        async move { seen(observer.restartable().await.map(|()| format!("ready to {will}"))) }
+        async move {
+            let (restartable, advice) = tokio::join!(observer.restartable(), observer.advice());
+            match (restartable, advice.into_iter().next()) {
+                (Ok(()), Some(Advice { what, how })) => {
+                    Seen::warning(format!("ready to {will}; {what}")).fix(how)
+                }
+                (restartable, _) => seen(restartable.map(|()| format!("ready to {will}"))),
+            }
+        }
     })
 }
 
