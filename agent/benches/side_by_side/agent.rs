@@ -1,11 +1,16 @@
 //! A real agent process, and the controller that asks it.
 
 use std::{
+    collections::BTreeMap,
+    ffi::OsString,
     fs,
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
 };
+
+use crate::interrupt;
 
 /// A process that ends when this does, and when the benchmark is killed.
 pub(crate) struct Daemon(pub(crate) Child);
@@ -93,15 +98,30 @@ impl Agent {
         line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() * 1024.0
     }
 
-    /// Processor time so far, in milliseconds.
-    pub(crate) fn processor_time(&self) -> f64 {
-        let threads = fs::read_dir(format!("/proc/{}/task", self.process.0.id())).unwrap();
-        let of_thread = |path: PathBuf| {
-            let text = fs::read_to_string(path.join("schedstat")).unwrap_or_default();
-            text.split(' ').next().and_then(|first| first.parse::<f64>().ok()).unwrap_or(0.0)
-        };
-        threads.map(|thread| of_thread(thread.unwrap().path())).sum::<f64>() / 1e6
+    /// Processor time within this time from now, in milliseconds.
+    pub(crate) fn processor_time(&self, within: Duration) -> f64 {
+        let tasks = PathBuf::from(format!("/proc/{}/task", self.process.0.id()));
+        let before = spent(&tasks);
+        let mut after = before.clone();
+        let until = Instant::now() + within;
+        // What a thread has spent is gone with it, so threads are looked at again and again.
+        while Instant::now() < until {
+            interrupt::wait(Duration::from_millis(100));
+            after.extend(spent(&tasks));
+        }
+        let before = |thread: &OsString| before.get(thread).copied().unwrap_or(0.0);
+        after.iter().map(|(thread, spent)| spent - before(thread)).sum::<f64>() / 1e6
     }
+}
+
+/// The processor time of each thread so far, in nanoseconds.
+fn spent(tasks: &Path) -> BTreeMap<OsString, f64> {
+    let threads = fs::read_dir(tasks).unwrap().map(|thread| thread.unwrap().file_name());
+    let spent = |thread: OsString| {
+        let text = fs::read_to_string(tasks.join(&thread).join("schedstat")).ok()?;
+        Some((thread, text.split(' ').next()?.parse().ok()?))
+    };
+    threads.filter_map(spent).collect()
 }
 
 /// The controller with these arguments and certificates, and no agent.

@@ -73,7 +73,7 @@ impl Findings {
         let head = ["what", "beside", "theirs", "ours", "ratio", "wanted", ""];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
         rows.extend(self.found.iter().map(Finding::row));
-        table(&rows)
+        table(&rows, &[2, 3, 4])
     }
 
     /// Every series and every finding, an object each.

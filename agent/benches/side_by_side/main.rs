@@ -7,8 +7,10 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod agent;
+mod chatter;
 mod findings;
 mod interrupt;
+mod listener;
 mod machine;
 mod options;
 mod page;
@@ -28,8 +30,11 @@ mod ways;
 mod docker;
 #[path = "../../tests/support/git.rs"]
 mod git;
+#[path = "../../tests/support/github/mod.rs"]
+mod github;
 
 use std::{
+    env,
     panic::{AssertUnwindSafe, catch_unwind},
     process::ExitCode,
 };
@@ -39,6 +44,12 @@ use options::Options;
 use scenarios::{SCENARIOS, Scenario};
 
 fn main() -> ExitCode {
+    if let [_, chatter, lines] = &env::args().collect::<Vec<_>>()[..]
+        && chatter == "chatter"
+    {
+        return chatter::run(lines.parse().unwrap())
+            .map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    }
     let options = match Options::read() {
         Ok(options) => options,
         Err(message) => return refused(&message),

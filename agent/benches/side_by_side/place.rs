@@ -11,12 +11,12 @@ use crate::{
     page,
 };
 
-/// Serves the tree, and stops at once when it is told to.
-pub(crate) const OBEDIENT: &str = "command: [/bin/busybox, sh, -c, \"trap 'exit 0' TERM; \
-                                   busybox httpd -f -p 8080 -h /www & wait\"]";
-/// Serves the tree; its first process ignores that it is told to stop.
-pub(crate) const DEAF: &str =
-    "command: [/bin/busybox, sh, -c, \"busybox httpd -f -p 8080 -h /www; true\"]";
+/// Serves the page as it was when the container started, and stops at once when it is told to.
+pub(crate) const OBEDIENT: &str = "command: [/bin/busybox, sh, -c, \"busybox mkdir -p /served; busybox cp /www/page.txt /served; \
+     trap 'exit 0' TERM; busybox httpd -f -p 8080 -h /served & wait\"]";
+/// The same, but its first process never hears that it shall stop.
+pub(crate) const DEAF: &str = "command: [/bin/busybox, sh, -c, \"busybox mkdir -p /served; busybox cp /www/page.txt /served; \
+     busybox httpd -f -p 8080 -h /served; true\"]";
 
 /// The files beside the one that changes: a small project.
 const OTHER_FILES: usize = 200;
@@ -47,11 +47,17 @@ impl Scene {
 
     /// A clone with a running service.
     pub(crate) fn place(&self, name: &str, service: &str) -> Place {
+        self.place_with(name, service, || {})
+    }
+
+    /// The same, where something has to be done in the clone before it runs.
+    pub(crate) fn place_with(&self, name: &str, service: &str, prepare: impl FnOnce()) -> Place {
         let mut project = Project::new().unwrap();
         git(self.folder.path(), &["clone", "--quiet", self.git.origin.to_str().unwrap(), name]);
         let live = self.folder.path().join(name);
         project.mounted = live.clone();
         project.write(&format!("{service}\nports: [\"127.0.0.1:{}:8080\"]", project.port));
+        prepare();
         project.compose(["up", "-d"]);
         Place { live, project }
     }

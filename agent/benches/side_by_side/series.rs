@@ -40,11 +40,11 @@ impl Series {
         values.get(at.min(values.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
     }
 
-    /// Round by round, by how much this is above `other`.
-    pub(crate) fn above(&self, other: &Self) -> Self {
-        let pairs = self.values.iter().zip(&other.values);
-        let values = pairs.map(|(mine, others)| mine - others).collect();
-        Self { name: format!("{}, above {}", self.name, other.name), unit: self.unit, values }
+    /// Round by round, by how much this is above `floor`.
+    pub(crate) fn above(&self, floor: &Self) -> Self {
+        let pairs = self.values.iter().zip(&floor.values);
+        let values = pairs.map(|(mine, floors)| mine - floors).collect();
+        Self { name: format!("above the floor: {}", self.name), unit: self.unit, values }
     }
 }
 

@@ -17,8 +17,8 @@ use crate::{
 const NOTE: &str =
     "* Komodo's figures were measured once on a machine of this kind, not in this run";
 
-/// Until what a deployment leaves to be done is done.
-const SETTLE: Duration = Duration::from_secs(5);
+/// Until what a deployment leaves to be done is done, and threads that helped have ended.
+const SETTLE: Duration = Duration::from_secs(15);
 
 pub(crate) fn run(options: &Options, findings: &mut Findings) {
     let scene = Scene::new();
@@ -34,9 +34,7 @@ pub(crate) fn run(options: &Options, findings: &mut Findings) {
     }
     interrupt::wait(SETTLE);
     let alone = Duration::from_secs(options.either(60, 10));
-    let before = agent.processor_time();
-    interrupt::wait(alone);
-    let a_minute = (agent.processor_time() - before) * 60.0 / alone.as_secs_f64();
+    let a_minute = agent.processor_time(alone) * 60.0 / alone.as_secs_f64();
     let megabytes = |bytes: f64| bytes / 1e6;
     let binary = fs::metadata(binary("ripcord-agent")).unwrap().len() as f64;
     let figures = [
