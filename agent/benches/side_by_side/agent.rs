@@ -51,6 +51,15 @@ impl Certs {
         Self(certs)
     }
 
+    /// Issues a certificate for another operator: its path, without `.pem` and `.key`.
+    pub(crate) fn issue(&self, name: &str) -> PathBuf {
+        let identity = format!("spiffe://ripcord-dev/operator/{name}");
+        let mut issue = Command::new(binary("ripcord"));
+        issue.args(["certs", "issue", "--identity", &identity, "--ca-dir"]).arg(&self.0);
+        succeed(issue.arg("--out").arg(self.file(name)));
+        self.file(name).join(name)
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }

@@ -43,7 +43,7 @@ pub(crate) fn run(options: &Options, findings: &mut Findings) {
     );
     let mut script = Shell::compose(&script);
     let mut ours = Ripcord { place: &ours, agent: &agent, environment: "bench" };
-    let mut ways: [&mut dyn Way; 2] = [&mut script, &mut ours];
+    let ways: [&mut dyn Way; 2] = [&mut script, &mut ours];
     let mut series = ways.each_ref().map(|way| Series::of_times(way.name()));
     for round in 0..options.rounds(12, 2) {
         for at in order(round, ways.len()) {

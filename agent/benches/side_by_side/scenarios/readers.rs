@@ -1,12 +1,12 @@
 //! A hundred people read a log while the application writes 10,000 lines a second: does it notice?
 //! Through ripcord, and with a stream of the engine's own for each, as `docker logs --follow` opens it.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use prost::Message as _;
 use ripcord_agent::adapters::docker::default_socket;
 use ripcord_proto::v1::{
-    LogBatch, StreamLogsRequest, agent_service_client::AgentServiceClient,
+    LogBatch, StreamLogsRequest, StreamLogsResponse, agent_service_client::AgentServiceClient,
     stream_logs_response::Item,
 };
 use tokio::{
@@ -15,7 +15,10 @@ use tokio::{
     runtime::{Builder, Runtime},
     task::JoinHandle,
 };
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{
+    Streaming,
+    transport::{Certificate, ClientTlsConfig, Endpoint, Identity},
+};
 
 use crate::{
     agent::{Agent, Certs},
@@ -69,37 +72,50 @@ fn by_ripcord(runtime: &Runtime, lines: usize) -> (Vec<Listener>, f64) {
     let environment = place.environment("bench", "when = \"none\"");
     let agent = Agent::start(&scene.folder.path().join("agent"), &certs, &environment);
     let before = agent.memory("VmRSS:");
-    let readers: Vec<_> = (0..READERS)
-        .map(|_| {
-            interrupt::check();
-            let mut client = AgentServiceClient::new(channel(&certs, agent.port));
-            let query = StreamLogsRequest {
-                environment: "bench".to_owned(),
-                follow: true,
-                ..StreamLogsRequest::default()
-            };
-            let opened = runtime.block_on(client.stream_logs(query)).unwrap();
-            let mut stream = opened.into_inner();
-            runtime.spawn(async move {
-                let mut listener = Listener::new(lines);
-                while !listener.is_done() {
-                    match stream.message().await.unwrap().and_then(|message| message.item) {
-                        Some(Item::Batch(bytes)) => {
-                            let batch = LogBatch::decode(bytes).unwrap();
-                            batch.lines.iter().for_each(|line| listener.take(&line.line));
-                        }
-                        // The next line tells how many it were.
-                        Some(Item::Gap(_)) => {}
-                        None => panic!("the log ended"),
-                    }
-                }
-                listener
-            })
-        })
-        .collect();
+    let open = |number| {
+        interrupt::check();
+        let reader = certs.issue(&format!("reader-{number}"));
+        runtime.block_on(stream(&certs, &reader, agent.port))
+    };
+    let streams: Vec<_> = (0..READERS).map(open).collect();
+    let readers = streams.into_iter().map(|stream| runtime.spawn(read(stream, lines))).collect();
     chatter::go(&place.live);
     let heard = all(runtime, readers);
     (heard, agent.memory("VmHWM:") - before)
+}
+
+/// The whole log and what comes, over a connection with this reader's own certificate.
+async fn stream(certs: &Certs, reader: &Path, port: u16) -> Streaming<StreamLogsResponse> {
+    let pem = |path: &Path| fs::read(path).unwrap();
+    let identity =
+        Identity::from_pem(pem(&reader.with_extension("pem")), pem(&reader.with_extension("key")));
+    let tls = ClientTlsConfig::new()
+        .ca_certificate(Certificate::from_pem(pem(&certs.file("agent-ca.pem"))))
+        .identity(identity);
+    let endpoint = Endpoint::from_shared(format!("https://localhost:{port}")).unwrap();
+    let channel = endpoint.tls_config(tls).unwrap().connect().await.unwrap();
+    let query = StreamLogsRequest {
+        environment: "bench".to_owned(),
+        follow: true,
+        ..StreamLogsRequest::default()
+    };
+    AgentServiceClient::new(channel).stream_logs(query).await.unwrap().into_inner()
+}
+
+async fn read(mut stream: Streaming<StreamLogsResponse>, lines: usize) -> Listener {
+    let mut listener = Listener::new(lines);
+    while !listener.is_done() {
+        match stream.message().await.unwrap().and_then(|message| message.item) {
+            Some(Item::Batch(bytes)) => {
+                let batch = LogBatch::decode(bytes).unwrap();
+                batch.lines.iter().for_each(|line| listener.take(&line.line));
+            }
+            // The next line's number tells how many it were.
+            Some(Item::Gap(_)) => {}
+            None => panic!("the log ended"),
+        }
+    }
+    listener
 }
 
 fn by_engine(runtime: &Runtime, lines: usize) -> Vec<Listener> {
@@ -118,15 +134,6 @@ fn by_engine(runtime: &Runtime, lines: usize) -> Vec<Listener> {
 
 fn all(runtime: &Runtime, readers: Vec<JoinHandle<Listener>>) -> Vec<Listener> {
     readers.into_iter().map(|reader| runtime.block_on(reader).unwrap()).collect()
-}
-
-fn channel(certs: &Certs, port: u16) -> Channel {
-    let pem = |name| fs::read(certs.file(name)).unwrap();
-    let tls = ClientTlsConfig::new()
-        .ca_certificate(Certificate::from_pem(pem("agent-ca.pem")))
-        .identity(Identity::from_pem(pem("operator.pem"), pem("operator.key")));
-    let endpoint = Endpoint::from_shared(format!("https://localhost:{port}")).unwrap();
-    endpoint.tls_config(tls).unwrap().connect_lazy()
 }
 
 /// The engine's answer, behind its head.

@@ -13,7 +13,7 @@ use crate::{
     agent::{Agent, Certs, succeed},
     findings::Findings,
     git::git,
-    github::{FakeGithub, FakeRun, REPOSITORY, TOKEN},
+    github::{FakeGithub, FakeJob, FakeRun, REPOSITORY, TOKEN},
     interrupt::{self, wait_until},
     options::Options,
     page,
@@ -103,6 +103,8 @@ impl Stage {
     }
 
     fn red(&self, sha: &str) -> Instant {
+        let job = FakeJob::of("tests", "failure", &[("pytest", "failure")]);
+        self.github.put_jobs(self.runs, 1, vec![job]);
         self.github.put_run(FakeRun::of(sha, self.runs).ended("failure"));
         Instant::now()
     }
