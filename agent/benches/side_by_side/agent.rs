@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::interrupt;
+use crate::{interrupt, machine};
 
 /// A process that ends when this does, and when the benchmark is killed.
 pub(crate) struct Daemon(pub(crate) Child);
@@ -155,8 +155,7 @@ pub(crate) fn succeed(command: &mut Command) -> Vec<u8> {
 
 /// What `just bench` has built as it is shipped, which a build for a benchmark is not quite.
 pub(crate) fn binary(name: &str) -> PathBuf {
-    let target = Path::new(env!("CARGO_BIN_EXE_ripcord-agent")).ancestors().nth(2).unwrap();
-    target.join("side_by_side/bin").join(name)
+    machine::folder().join("bin").join(name)
 }
 
 fn configuration(folder: &Path, certs: &Certs, more: &str) -> String {

@@ -1,6 +1,10 @@
 //! The machine that is measured: what has to be installed on it, and what it is.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// Where programs are, also those that only root uses.
 const FOLDERS: [&str; 6] =
@@ -25,6 +29,12 @@ pub(crate) fn missing() -> Vec<&'static str> {
 /// Whether there is such a program.
 pub(crate) fn has(program: &str) -> bool {
     FOLDERS.iter().any(|folder| Path::new(folder).join(program).exists())
+}
+
+/// Where runs find the binaries, and leave their figures.
+pub(crate) fn folder() -> PathBuf {
+    let target = Path::new(env!("CARGO_BIN_EXE_ripcord-agent")).ancestors().nth(2).unwrap();
+    target.join("side_by_side")
 }
 
 /// One line for people: figures mean nothing without it.

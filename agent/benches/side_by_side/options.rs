@@ -29,6 +29,11 @@ impl Options {
             only: only.collect(),
             rounds: rounds()?,
         };
+        if options.publish && (options.quick || !options.only.is_empty()) {
+            return Err(
+                "BENCH_PUBLISH: only a whole run with all its rounds is published".to_owned()
+            );
+        }
         let names: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
         match options.only.iter().find(|name| !names.contains(&name.as_str())) {
             Some(name) => Err(format!("BENCH_ONLY: no {name}; there are {}", names.join(", "))),

@@ -12,21 +12,25 @@ use crate::{findings::Findings, machine, picture};
 const BEGIN: &str = "<!-- measured: written by `BENCH_PUBLISH=1 just bench` -->\n";
 const END: &str = "<!-- measured: end -->\n";
 
+/// The picture, and what those hear who do not see it.
+const FILE: &str = "agent/benches/measured.svg";
+const PICTURE: &str = "bars: ripcord's time as a part of what people use";
+
 /// Prints the table, and writes the files.
 pub(crate) fn all(findings: &Findings, into_the_repository: bool) {
     let table = findings.table();
     println!("\n{table}");
     findings.notes.iter().for_each(|note| println!("{note}"));
-    let target = root().join("target/side_by_side");
+    let target = machine::folder();
     fs::create_dir_all(&target).unwrap();
     let picture = picture::draw(findings);
     fs::write(target.join("figures.jsonl"), findings.json_lines()).unwrap();
     fs::write(target.join("measured.svg"), &picture).unwrap();
     println!("\nfigures and picture: {}", target.display());
     if into_the_repository {
-        fs::write(root().join("agent/benches/measured.svg"), picture).unwrap();
+        fs::write(root().join(FILE), picture).unwrap();
         write_readme(&root().join("README.md"), &table, findings);
-        println!("published: agent/benches/measured.svg, README.md");
+        println!("published: {FILE}, README.md");
     }
 }
 
@@ -36,7 +40,7 @@ fn write_readme(file: &Path, table: &str, findings: &Findings) {
     let (_, after) = rest.split_once(END).expect("the README's line where figures end");
     let mut notes = findings.notes.clone();
     notes.insert(0, machine::description());
-    let text = format!("\n{table}\n{}.\n\n", notes.join(". "));
+    let text = format!("\n![{PICTURE}]({FILE})\n\n{table}\n{}.\n\n", notes.join(". "));
     fs::write(file, [before, BEGIN, &text, END, after].concat()).unwrap();
 }
 

@@ -51,6 +51,8 @@ impl Series {
 /// As many digits as are worth reading.
 pub(crate) fn rounded(value: f64) -> String {
     match value.abs() {
+        0.0 => "0".to_owned(),
+        size if size < 0.1 => format!("{value:.3}"),
         size if size < 10.0 => format!("{value:.2}"),
         size if size < 100.0 => format!("{value:.1}"),
         _ => format!("{value:.0}"),
