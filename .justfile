@@ -15,8 +15,8 @@ test *options:
 ci:
     .ci/run
 
-# How fast: deployments beside the floor and the script, cold starts, an idle agent, log lines
+# How fast, beside what people use; `BENCH_QUICK=1` tries it, `BENCH_PUBLISH=1` writes picture and table
 bench:
     cargo build --release --bins
-    cargo bench --package ripcord-agent --bench deploy
-    cargo bench --package ripcord-agent --bench log_hub
+    install -D -t target/side_by_side/bin target/release/ripcord target/release/ripcord-agent
+    cargo bench --package ripcord-agent --bench side_by_side
