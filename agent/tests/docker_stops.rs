@@ -7,7 +7,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use ripcord_agent::adapters::docker::{DockerRuntime, DockerSettings, RestartAction};
-use support::{Project, docker, restart};
+use support::{Project, docker, restart, until};
 
 /// Nothing in it has a handler.
 const DEAF: &str = "command: [sleep, \"1000\"]\n";
@@ -78,6 +78,13 @@ async fn a_time_of_the_container_does_not_make_it_hear_and_an_operators_word_cou
 #[tokio::test]
 async fn a_first_process_that_hands_its_signals_on_is_waited_for() {
     let Some(project) = Project::up(&format!("{DEAF}init: true")) else { return };
+    let pid = docker(["inspect", "-f", "{{.State.Pid}}", &project.container()]).stdout;
+    let pid = String::from_utf8_lossy(&pid).trim().to_owned();
+    let children = format!("/proc/{pid}/task/{pid}/children");
+    until("it has started it", async || {
+        std::fs::read_to_string(&children).is_ok_and(|children| !children.trim().is_empty())
+    })
+    .await;
     let (story, took) = timed(&project.runtime()).await;
     assert!(took < AT_ONCE, "{took:?}");
     assert_eq!(story, [] as [String; 0]);

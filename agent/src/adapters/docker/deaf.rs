@@ -5,6 +5,10 @@
 //! at every restart. That is visible beforehand, in `/proc`, to an agent that sees the processes of
 //! the machine. One that lives in a container of its own sees others under these numbers, or none:
 //! then nothing is known, and whoever asks has to take that for a doubt.
+//!
+//! A thread that sleeps in `sigwait` (an init does nothing else) hears although no mask says so: for as
+//! long as it sleeps, the kernel takes the signals that it waits for out of `SigBlk`. Only the call that
+//! it is in gives it away, which root alone may see.
 
 use std::{
     fs, io,
@@ -18,6 +22,10 @@ use super::signal::Signal;
 
 /// First processes that hand signals on to what they started; `init: true` brings the first one.
 const INITS: [&str; 5] = ["docker-init", "tini", "tini-static", "dumb-init", "catatonit"];
+
+/// `rt_sigtimedwait`, by which all kinds of `sigwait` wait, as architectures number it. Some number
+/// another call like this: a doubt more.
+const WAITING_CALLS: [&str; 5] = ["128", "137", "176", "177", "421"];
 
 /// What a signal does to a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,17 +106,17 @@ impl Processes {
             return Hearing::Hears;
         }
         // Of one that just came or went nothing is known: it may be the one that waits.
-        let Some(threads) = threads.into_iter().collect::<Option<Vec<_>>>() else {
+        let is_clear = |masks: &Option<Masks>| masks.is_some_and(|masks| !masks.may_wait);
+        if threads.is_empty() || !threads.iter().all(is_clear) {
             return Hearing::Unknown;
-        };
-        match threads.iter().all(|masks| masks.drops(signal)) {
-            _ if threads.is_empty() => Hearing::Unknown,
-            true => Hearing::Deaf,
-            false => Hearing::Ends,
         }
+        if threads.iter().flatten().all(|masks| masks.drops(signal)) {
+            return Hearing::Deaf;
+        }
+        Hearing::Ends
     }
 
-    /// The masks of all threads: one that blocks the signal may be waiting for it.
+    /// What all threads say: one that blocks the signal may read it from a `signalfd`.
     fn threads(&self, pid: i32) -> Vec<Option<Masks>> {
         let tasks = fs::read_dir(self.of_process(pid, "task")).into_iter().flatten();
         tasks.map(|task| Masks::read(&task.ok()?.path())).collect()
@@ -126,11 +134,16 @@ struct Masks {
     caught: u64,
     blocked: u64,
     ignored: u64,
+    /// Whether it may be in `sigwait`, for whatever signals.
+    may_wait: bool,
 }
 
 impl Masks {
     fn read(task: &Path) -> Option<Self> {
-        Self::parse(&fs::read_to_string(task.join("status")).ok()?)
+        // It may wake up, or fall asleep, while it is looked at.
+        let before = may_wait(task);
+        let masks = Self::parse(&fs::read_to_string(task.join("status")).ok()?)?;
+        Some(Self { may_wait: before || may_wait(task), ..masks })
     }
 
     fn parse(status: &str) -> Option<Self> {
@@ -143,6 +156,7 @@ impl Masks {
             caught: mask("SigCgt:")?,
             blocked: mask("SigBlk:")?,
             ignored: mask("SigIgn:")?,
+            may_wait: false,
         })
     }
 
@@ -153,6 +167,12 @@ impl Masks {
     fn drops(self, signal: Signal) -> bool {
         self.is_first || self.ignored & signal.bit() != 0
     }
+}
+
+/// `/proc/PID/task/TID/syscall` is the call's number and its arguments, or `running`.
+fn may_wait(task: &Path) -> bool {
+    let Ok(call) = fs::read_to_string(task.join("syscall")) else { return true };
+    call.split_whitespace().next().is_none_or(|number| WAITING_CALLS.contains(&number))
 }
 
 #[cfg(test)]
@@ -191,6 +211,10 @@ mod tests {
                  SigBlk:\t{blocked}\nSigIgn:\t{ignored}\nSigCgt:\t{caught}\n"
             );
             self.write(&format!("{pid}/task/{thread}/status"), &status);
+            self.write(
+                &format!("{pid}/task/{thread}/syscall"),
+                "61 0xffffffffffffffff 0x7ffc 0x0\n",
+            );
             self
         }
     }
@@ -244,6 +268,23 @@ mod tests {
         assert_eq!(machine.processes.first(&look(), TERM), Hearing::Deaf);
         machine.thread(700, 704, "\t1", ["4000", "0", "0"]);
         assert_eq!(machine.processes.first(&look(), TERM), Hearing::Hears);
+    }
+
+    #[test]
+    fn a_thread_that_sleeps_in_sigwait_or_hides_what_it_does_is_not_called_deaf() {
+        let machine = Machine::new(&format!("0::/docker/{ID}\n"));
+        let hearing = || machine.processes.first(&look(), TERM);
+        machine.thread(700, 700, "\t1", ["0", "0", "0"]).thread(700, 701, "\t1", ["0", "0", "0"]);
+        assert_eq!(hearing(), Hearing::Deaf);
+        machine.write("700/task/701/syscall", "running\n");
+        assert_eq!(hearing(), Hearing::Deaf);
+        machine.write("700/task/701/syscall", "128 0x7ffd 0x7ffd 0x0 0x8\n");
+        assert_eq!(hearing(), Hearing::Unknown, "it waits for signals, and no mask says which");
+        let hidden = machine.folder.path().join("700/task/701/syscall");
+        fs::remove_file(hidden).expect("is removed");
+        assert_eq!(hearing(), Hearing::Unknown, "we are not root");
+        machine.thread(700, 700, "\t1", ["0", "0", "4000"]);
+        assert_eq!(hearing(), Hearing::Hears, "a handler is seen by everybody");
     }
 
     #[test]

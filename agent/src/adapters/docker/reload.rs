@@ -134,8 +134,9 @@ impl Reload<'_> {
             Hearing::Deaf => format!("{source} has no handler for {signal}, which would be lost"),
             Hearing::Ends => format!("{source} has no handler for {signal}, which would end it"),
             Hearing::Unknown => format!(
-                "whether {source} has a handler for {signal} cannot be seen from here, since its \
-                 first process is not in this agent's /proc"
+                "whether {source} hears {signal} cannot be seen: the agent has to be root and to see \
+                 the machine's processes, and the application to have a handler (what `sigwait` waits \
+                 for does not show)"
             ),
         })
     }
