@@ -15,7 +15,7 @@ use std::{fs, path::Path};
 
 use ripcord_proto::v1::{LogLine, Outcome, StreamLogsRequest};
 use support::{
-    docker::{Project, until},
+    docker::{Project, docker, until},
     git::git,
     lines::{LogReader, assert_consecutive, deployment_marks, follow, numbers},
     site::{Agent, Site, deploy, history, request, status},
@@ -37,6 +37,16 @@ const CHECKED: &str = "healthcheck: {test: [CMD, /bin/busybox, wget, -q, -O, /de
 
 const CHECK: &str = "source = \"command\"\nrun = [[\"sh\", \"check.sh\"]]";
 
+/// Serves a copy of the page that it reads at its start, and again when it is told to.
+const RELOADS: &str = "read_again() { cat /www/page.txt >/served/page.txt; echo read again; }
+mkdir -p /served
+read_again
+trap read_again HUP
+trap 'exit 0' TERM
+busybox httpd -f -p 8080 -h /served &
+while :; do sleep 0.02; done
+";
+
 /// A site whose application is a compose project on the live tree.
 struct Docked {
     site: Site,
@@ -45,9 +55,13 @@ struct Docked {
 
 impl Docked {
     async fn new(more: &str) -> Option<Self> {
+        Self::running(START, more).await
+    }
+
+    async fn running(script: &str, more: &str) -> Option<Self> {
         let mut project = Project::new()?;
         let site = Site::new().await;
-        fs::write(site.git.work.join("start.sh"), START).unwrap();
+        fs::write(site.git.work.join("start.sh"), script).unwrap();
         site.git.pushed("first");
         git(&site.git.live, &["pull", "--quiet"]);
         project.mounted = site.git.live.clone();
@@ -107,6 +121,58 @@ async fn a_compose_project_is_restarted_on_the_new_tree_and_rolled_back_when_the
 #[tokio::test]
 async fn a_compose_project_is_recreated_and_its_own_health_check_counts() {
     good_and_untested("recreate", CHECKED).await;
+}
+
+#[tokio::test]
+async fn a_reload_brings_the_new_tree_and_the_old_one_back_while_the_container_goes_on_running() {
+    let Some(docked) = Docked::running(RELOADS, "").await else { return };
+    let (site, container) = (&docked.site, docked.project.container());
+    let agent = site.start(&docked.environment("reload"));
+    let mut client = site.client(&agent);
+    until("it serves", async || {
+        let url = format!("http://127.0.0.1:{}/page.txt", docked.project.port);
+        reqwest::get(url).await.is_ok()
+    })
+    .await;
+    let started = || docker(["inspect", "-f", "{{.State.StartedAt}}", &container]).stdout;
+    let before = started();
+    let mut log =
+        LogReader::open(&mut client, StreamLogsRequest { tail: Some(0), ..follow() }).await;
+
+    let good = site.git.pushed("good");
+    let told = deploy(&mut client, request("lab", &good)).await;
+    assert_eq!(told.outcome(), Outcome::Validated, "{}", told.story());
+    assert!(told.story().contains("sent SIGHUP to web"), "{}", told.story());
+    assert!(!told.story().contains("restarted"), "{}", told.story());
+    until("the new page", async || docked.page().await == "good").await;
+    let mark = format!("deployment #1: {} good", &good[..7]);
+    let marked = log.until(0, |line| line.line == mark).await;
+    log.until(marked, |line| line.line == "read again" && line.deployment == 1).await;
+
+    let untested = site.git.pushed("untested");
+    let told = deploy(&mut client, request("lab", &untested)).await;
+    assert_eq!(told.outcome(), Outcome::RolledBack, "{}", told.story());
+    until("the old page again", async || docked.page().await == "good").await;
+    site.git.assert_live_is(&good);
+    assert_eq!(started(), before, "it was restarted");
+    let now = status(&mut client, "lab").await;
+    assert_eq!((now.live.unwrap().sha, now.health.unwrap().ok), (good, true));
+}
+
+#[tokio::test]
+async fn a_reload_that_nobody_would_hear_fails_before_anything_is_touched() {
+    let Some(docked) = Docked::new("").await else { return };
+    let site = &docked.site;
+    let agent = site.start(&docked.environment("reload"));
+    let mut client = site.client(&agent);
+    let before = git(&site.git.live, &["rev-parse", "HEAD"]);
+    let sha = site.git.pushed("good");
+    let told = deploy(&mut client, request("lab", &sha)).await;
+    assert_eq!(told.outcome(), Outcome::Failed, "{}", told.story());
+    let reason = &told.result().reason;
+    assert!(reason.contains("web has no handler for SIGHUP, which would be lost"), "{reason}");
+    assert!(!told.has("tree_reset"), "{}", told.story());
+    assert_eq!(git(&site.git.live, &["rev-parse", "HEAD"]), before);
 }
 
 /// Deploys a commit whose container exits with 7, and finds the old one serving again.

@@ -228,6 +228,7 @@ fn behind(socket: &Path, file: &Path) -> DockerRuntime {
         containers: Containers::ComposeProject { file: file.to_owned(), project: None },
         action: RestartAction::Restart,
         stop_timeout: Some(Duration::ZERO),
+        wait_for_deaf: false,
     })
 }
 

@@ -25,8 +25,6 @@ pub(super) struct ComposeProgram<'a> {
     pub(super) project: Option<&'a str>,
     /// Docker's socket.
     pub(super) socket: &'a Path,
-    /// How long containers may take to stop; each one's own time if `None`.
-    pub(super) stop_timeout: Option<Duration>,
 }
 
 impl ComposeProgram<'_> {
@@ -39,16 +37,22 @@ impl ComposeProgram<'_> {
         self.program().await.map(drop)
     }
 
-    /// `down`: removes the containers that the file names, and their network.
-    pub(super) async fn down(&self, reporter: &Reporter) -> Result<(), Failure> {
+    /// `down`: removes the containers that the file names, and their network. Each may take `grace` to
+    /// stop, or its own time if that is `None`; all of them take `stops` at most.
+    pub(super) async fn down(
+        &self,
+        grace: Option<Duration>,
+        stops: Duration,
+        reporter: &Reporter,
+    ) -> Result<(), Failure> {
         let program = self.program().await?;
-        let grace = self.stop_timeout.map(|grace| grace.as_secs().to_string());
+        let seconds = |grace: Duration| grace.as_secs() + u64::from(grace.subsec_nanos() > 0);
+        let grace = grace.map(|grace| seconds(grace).to_string());
         let mut down = vec!["down"];
         if let Some(grace) = &grace {
             down.extend(["-t", grace]);
         }
-        let down_takes = DOWN + self.stop_timeout.unwrap_or_default();
-        self.run(&program, &down, down_takes, reporter).await
+        self.run(&program, &down, DOWN + stops, reporter).await
     }
 
     /// `up -d`: makes and starts what the file says.

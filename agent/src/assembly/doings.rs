@@ -63,14 +63,19 @@ fn bring(config: &EnvironmentConfig) -> String {
 fn restart(runtime: &RuntimeConfig) -> String {
     match runtime {
         RuntimeConfig::Compose(compose) => {
-            let action = match compose.action {
-                ComposeAction::Restart => "restart",
-                ComposeAction::Recreate => "recreate",
-            };
-            format!("{action} the containers of {}", compose.file.display())
+            let containers = format!("the containers of {}", compose.file.display());
+            match compose.action {
+                ComposeAction::Restart => format!("restart {containers}"),
+                ComposeAction::Recreate => format!("recreate {containers}"),
+                ComposeAction::Reload(by) => format!("send SIG{} to {containers}", by.name()),
+            }
         }
         RuntimeConfig::Container(container) => {
-            format!("restart {}", container.containers.join(", "))
+            let containers = container.containers.join(", ");
+            match container.reload {
+                Some(by) => format!("send SIG{} to {containers}", by.name()),
+                None => format!("restart {containers}"),
+            }
         }
         RuntimeConfig::Process(process) => format!("restart {}", command(process.run.as_slice())),
     }
@@ -106,7 +111,8 @@ fn compose_by_hand(compose: &ComposeRuntime) -> Vec<String> {
     };
     let on = on(&compose.file);
     match compose.action {
-        ComposeAction::Restart => vec![format!("{on} restart")],
+        // By hand no signal: whoever does that wants to be sure, and docker takes it for a stop.
+        ComposeAction::Restart | ComposeAction::Reload(_) => vec![format!("{on} restart")],
         ComposeAction::Recreate => vec![format!("{on} down && {on} up -d")],
     }
 }

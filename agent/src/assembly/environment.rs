@@ -14,7 +14,9 @@ use super::{
 use crate::{
     adapters::{
         backup::{BackupSettings, FileBackups},
-        docker::{Containers, DockerRuntime, DockerSettings, RestartAction, default_socket},
+        docker::{
+            Containers, DockerRuntime, DockerSettings, RestartAction, Signal, default_socket,
+        },
         github::Github,
         hooks::CommandHooks,
         http_probe::HttpProbe,
@@ -25,7 +27,7 @@ use crate::{
     },
     config::{
         BackupConfig, ComposeAction, Config, EnvironmentConfig, GithubSource, OidcConfig,
-        RuntimeConfig, VerdictSource,
+        ReloadSignal, RuntimeConfig, VerdictSource,
     },
     engine::{About, Clock, Parts, ProbePlan, Probed, Promotion, Setup},
     journal::Journal,
@@ -126,14 +128,20 @@ impl Builder {
                 action: match compose.action {
                     ComposeAction::Restart => RestartAction::Restart,
                     ComposeAction::Recreate => RestartAction::Recreate,
+                    ComposeAction::Reload(by) => RestartAction::Reload(signal(by)),
                 },
-                stop_timeout: Some(compose.stop_timeout),
+                stop_timeout: compose.stop.timeout,
+                wait_for_deaf: compose.stop.wait_for_deaf,
             }),
             RuntimeConfig::Container(container) => self.docker(DockerSettings {
                 socket: default_socket(),
                 containers: Containers::Named(container.containers.clone()),
-                action: RestartAction::Restart,
-                stop_timeout: Some(container.stop_timeout),
+                action: match container.reload {
+                    Some(by) => RestartAction::Reload(signal(by)),
+                    None => RestartAction::Restart,
+                },
+                stop_timeout: container.stop.timeout,
+                wait_for_deaf: container.stop.wait_for_deaf,
             }),
         }
     }
@@ -191,6 +199,14 @@ impl Builder {
             start_delay: source.start_delay,
             poll: source.poll,
         }))
+    }
+}
+
+fn signal(by: ReloadSignal) -> Signal {
+    match by {
+        ReloadSignal::Hup => Signal::HUP,
+        ReloadSignal::Usr1 => Signal::USR1,
+        ReloadSignal::Usr2 => Signal::USR2,
     }
 }
 

@@ -29,6 +29,9 @@ pub use model::{
     TlsConfig,
 };
 pub use report::render_check;
-pub use runtime::{ComposeAction, ComposeRuntime, ContainerRuntime, ProcessRuntime, RuntimeConfig};
+pub use runtime::{
+    ComposeAction, ComposeRuntime, ContainerRuntime, ProcessRuntime, ReloadSignal, RuntimeConfig,
+    StopConfig,
+};
 pub use value::{Argv, EnvironmentSelector, IdentityPattern, Monitor, SecretFile};
 pub use verify::{CommandSource, GithubSource, VerdictSource, VerifyConfig};

@@ -11,7 +11,7 @@ use super::{
     environment::{BackupConfig, OidcConfig},
     github::GithubConfig,
     model::{AccessRule, NotifyConfig, TlsConfig},
-    runtime::ComposeAction,
+    runtime::ReloadSignal,
     value::{AbsolutePath, Address, Argv, HttpUrl, Monitor, OwnAddress, Period, SecretFile},
 };
 
@@ -91,6 +91,26 @@ pub(super) enum RawRuntimeKind {
     Process,
 }
 
+impl RawRuntimeKind {
+    /// As it is written.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Compose => "compose",
+            Self::Container => "container",
+            Self::Process => "process",
+        }
+    }
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawAction {
+    #[default]
+    Restart,
+    Recreate,
+    Reload,
+}
+
 /// One struct for all kinds: a tagged enum would lose the line of what is wrong.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,12 +118,14 @@ pub(super) struct RawRuntime {
     pub(super) kind: RawRuntimeKind,
     pub(super) file: Option<AbsolutePath>,
     pub(super) project: Option<String>,
-    pub(super) action: Option<ComposeAction>,
+    pub(super) action: Option<RawAction>,
+    pub(super) signal: Option<ReloadSignal>,
     pub(super) containers: Option<Vec<String>>,
     pub(super) run: Option<Argv>,
     pub(super) cwd: Option<PathBuf>,
     pub(super) env: Option<BTreeMap<String, String>>,
     pub(super) stop_timeout: Option<Period>,
+    pub(super) wait_for_deaf: Option<bool>,
 }
 
 #[derive(Deserialize, Default)]

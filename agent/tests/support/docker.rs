@@ -116,6 +116,7 @@ impl Project {
             containers: Containers::ComposeProject { file: self.file(), project: None },
             action,
             stop_timeout: None,
+            wait_for_deaf: false,
         }
     }
 

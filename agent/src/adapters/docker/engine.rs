@@ -12,12 +12,15 @@ use bollard::{
     errors::Error,
     models::{ContainerInspectResponse, ContainerSummary, NetworkInspect},
     query_parameters::{
-        InspectContainerOptions, InspectNetworkOptions, ListContainersOptions,
-        RemoveContainerOptionsBuilder, RestartContainerOptionsBuilder,
+        InspectContainerOptions, InspectNetworkOptions, KillContainerOptionsBuilder,
+        ListContainersOptions, RemoveContainerOptionsBuilder, RestartContainerOptionsBuilder,
+        StopContainerOptionsBuilder,
     },
 };
 use ripcord_core::{Failure, FailureKind};
 use tokio::{sync::OnceCell, time::timeout};
+
+use super::{signal::Signal, stopping::whole_seconds};
 
 /// How long a question may take; answers come within milliseconds.
 const QUESTION: Duration = Duration::from_secs(15);
@@ -159,12 +162,31 @@ impl Engine {
         grace: Duration,
     ) -> Result<(), EngineError> {
         let docker = self.docker().await?;
-        // Whole seconds: rounded up, so that a short time is not none at all.
-        let seconds = grace.as_secs() + u64::from(grace.subsec_nanos() > 0);
-        let seconds = i32::try_from(seconds).unwrap_or(i32::MAX);
+        let seconds = i32::try_from(whole_seconds(grace)).unwrap_or(i32::MAX);
         let options = RestartContainerOptionsBuilder::new().t(seconds).build();
         let call = docker.restart_container(id, Some(options));
         self.answer(&format!("restart {name}"), grace + START, call).await
+    }
+
+    /// Stops without waiting.
+    pub(super) async fn cut_off(&self, id: &str, name: &str) -> Result<(), EngineError> {
+        let docker = self.docker().await?;
+        let options = StopContainerOptionsBuilder::new().t(0).build();
+        self.answer(&format!("stop {name}"), START, docker.stop_container(id, Some(options))).await
+    }
+
+    /// Sends a signal to its first process.
+    pub(super) async fn signal(
+        &self,
+        id: &str,
+        name: &str,
+        signal: Signal,
+    ) -> Result<(), EngineError> {
+        let docker = self.docker().await?;
+        let number = signal.number().to_string();
+        let options = KillContainerOptionsBuilder::new().signal(&number).build();
+        let call = docker.kill_container(id, Some(options));
+        self.answer(&format!("send {signal} to {name}"), QUESTION, call).await
     }
 
     /// Removes it, running or not.

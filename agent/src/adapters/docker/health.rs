@@ -43,35 +43,47 @@ fn status(look: &ContainerInspectResponse) -> Option<Status> {
 }
 
 fn is_done(look: &ContainerInspectResponse) -> bool {
-    let policy = look.host_config.as_ref().and_then(|host| host.restart_policy.as_ref());
-    let once = policy.and_then(|policy| policy.name).is_none_or(|name| {
-        matches!(name, RestartPolicyNameEnum::NO | RestartPolicyNameEnum::EMPTY)
-    });
+    let once = !is_restarted_by_docker(look);
     let code = look.state.as_ref().and_then(|state| state.exit_code);
     once && status(look) == Some(Status::EXITED) && code == Some(0)
 }
 
 fn judge(name: &str, look: &ContainerInspectResponse, now: Timestamp) -> RuntimeHealth {
-    let bad = |what: String| RuntimeHealth::Bad { detail: format!("{name} {what}") };
-    let Some(state) = &look.state else { return bad("has no state".to_owned()) };
-    let restarts = look.restart_count.unwrap_or_default();
-    match state.status {
-        Some(Status::RUNNING) if restarts > 0 && !has_settled(state, now) => {
-            bad(format!("restarts again and again ({restarts} times since it was started)"))
-        }
-        Some(Status::RUNNING) => match &state.health {
-            Some(health) => judge_check(name, health),
-            None => RuntimeHealth::Fine,
-        },
-        Some(Status::RESTARTING) => {
-            bad(format!("restarts again and again ({restarts} times): it {}", ending(state)))
-        }
-        Some(Status::EXITED | Status::DEAD) => bad(ending(state)),
-        Some(Status::CREATED) => bad(format!("was created and never started{}", error(state))),
-        Some(Status::PAUSED) => bad("is paused".to_owned()),
-        Some(Status::REMOVING | Status::STOPPING) => bad("is being stopped".to_owned()),
-        Some(Status::EMPTY) | None => bad("does not say what it does".to_owned()),
+    if let Some(why) = why_not_running(look, now) {
+        return RuntimeHealth::Bad { detail: format!("{name} {why}") };
     }
+    match look.state.as_ref().and_then(|state| state.health.as_ref()) {
+        Some(health) => judge_check(name, health),
+        None => RuntimeHealth::Fine,
+    }
+}
+
+/// Why the container is not one that runs and goes on running, whatever its health check says.
+pub(super) fn why_not_running(look: &ContainerInspectResponse, now: Timestamp) -> Option<String> {
+    let Some(state) = &look.state else { return Some("has no state".to_owned()) };
+    let restarts = look.restart_count.unwrap_or_default();
+    Some(match state.status {
+        Some(Status::RUNNING) if restarts > 0 && !has_settled(state, now) => {
+            format!("restarts again and again ({restarts} times since it was started)")
+        }
+        Some(Status::RUNNING) => return None,
+        Some(Status::RESTARTING) => {
+            format!("restarts again and again ({restarts} times): it {}", ending(state))
+        }
+        Some(Status::EXITED | Status::DEAD) => ending(state),
+        Some(Status::CREATED) => format!("was created and never started{}", error(state)),
+        Some(Status::PAUSED) => "is paused".to_owned(),
+        Some(Status::REMOVING | Status::STOPPING) => "is being stopped".to_owned(),
+        Some(Status::EMPTY) | None => "does not say what it does".to_owned(),
+    })
+}
+
+/// Whether Docker starts it again when it ends.
+pub(super) fn is_restarted_by_docker(look: &ContainerInspectResponse) -> bool {
+    let policy = look.host_config.as_ref().and_then(|host| host.restart_policy.as_ref());
+    policy.and_then(|policy| policy.name).is_some_and(|name| {
+        !matches!(name, RestartPolicyNameEnum::NO | RestartPolicyNameEnum::EMPTY)
+    })
 }
 
 fn has_settled(state: &ContainerState, now: Timestamp) -> bool {

@@ -1,9 +1,10 @@
 //! Containers as a runtime, through the Docker Engine API.
 //!
 //! `engine` talks to Docker, `select` finds the containers of an environment, `restart` restarts
-//! them, `recreate` makes new ones, `health` judges them, `ways` lets
-//! requests reach them as soon as they are back; `logs` follows them, with a `tracker` per container that neither
-//! loses nor repeats a line. Docker may be down when the agent starts: nothing connects before use.
+//! them, `recreate` makes new ones, `reload` tells them to read their files again, `stopping` says how
+//! long they are waited for, `health` judges them, `ways` lets requests reach them as soon as they are
+//! back; `logs` follows them, with a `tracker` per container that neither loses nor repeats a line.
+//! Docker may be down when the agent starts: nothing connects before use.
 
 mod deaf;
 mod engine;
@@ -12,8 +13,11 @@ mod health;
 mod logs;
 mod merge;
 mod recreate;
+mod reload;
 mod restart;
 mod select;
+mod signal;
+mod stopping;
 mod tracker;
 mod ways;
 
@@ -28,14 +32,15 @@ use futures_util::future::{join_all, try_join_all};
 use jiff::Timestamp;
 use ripcord_core::{Failure, FailureKind};
 
-pub use self::engine::default_socket;
 use self::{
     engine::Engine,
     logs::DockerLogs,
     recreate::Recreation,
+    reload::Reload,
     select::{Found, find},
     ways::Ways,
 };
+pub use self::{engine::default_socket, signal::Signal};
 use super::compose::ComposeProgram;
 use crate::ports::{Advice, LogSource, Neighbours, Reporter, Runtime, RuntimeHealth};
 
@@ -48,8 +53,11 @@ pub struct DockerSettings {
     pub containers: Containers,
     /// How they are restarted.
     pub action: RestartAction,
-    /// How long containers may take to stop before they are killed; each one's own time if `None`.
+    /// How long containers may take to stop before they are killed; each one's own time if `None`,
+    /// and none for those that cannot hear that they should.
     pub stop_timeout: Option<Duration>,
+    /// Whether those get their own time as well.
+    pub wait_for_deaf: bool,
 }
 
 /// The containers of an environment.
@@ -73,6 +81,8 @@ pub enum RestartAction {
     Restart,
     /// The compose program removes them and makes new ones: `down`, then `up -d`.
     Recreate,
+    /// Nothing is stopped: the containers' first processes get this signal.
+    Reload(Signal),
 }
 
 /// Runs the application in containers.
@@ -104,11 +114,21 @@ impl DockerRuntime {
                     file,
                     project: project.as_deref(),
                     socket: &self.settings.socket,
-                    stop_timeout: self.settings.stop_timeout,
                 })
             }
-            (Containers::ComposeProject { .. } | Containers::Named(_), RestartAction::Restart)
+            (_, RestartAction::Restart | RestartAction::Reload(_))
             | (Containers::Named(_), RestartAction::Recreate) => None,
+        }
+    }
+
+    /// How the containers are told to reload, when they are not to be stopped.
+    fn reloaded_by(&self) -> Option<Reload<'_>> {
+        let (engine, settings) = (&*self.engine, &self.settings);
+        match settings.action {
+            RestartAction::Reload(signal) => {
+                Some(Reload { engine, settings, signal, ways: &self.ways })
+            }
+            RestartAction::Restart | RestartAction::Recreate => None,
         }
     }
 
@@ -142,8 +162,8 @@ impl Containers {
         let created = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(oldest).ok()? + 1);
         (modified > created).then(|| {
             format!(
-                "{} was modified after its containers were created: a restart does not apply it \
-                 (action = \"recreate\" does)",
+                "{} was modified after its containers were created: a restart does not apply it, nor \
+                 a reload (action = \"recreate\" does)",
                 file.display()
             )
         })
@@ -154,9 +174,13 @@ impl Containers {
 impl Runtime for DockerRuntime {
     async fn preflight(&self) -> Result<(), Failure> {
         self.engine.ping().await?;
-        match self.recreated_by() {
-            Some(compose) => compose.preflight().await,
-            None => self.containers().await.map(drop),
+        if let Some(compose) = self.recreated_by() {
+            return compose.preflight().await;
+        }
+        let found = self.containers().await?;
+        match self.reloaded_by() {
+            Some(reload) => reload.preflight(&found).await,
+            None => Ok(()),
         }
     }
 
@@ -166,8 +190,8 @@ impl Runtime for DockerRuntime {
 
     async fn restart(&self, reporter: &Reporter) -> Result<String, Failure> {
         if let Some(compose) = self.recreated_by() {
-            let (engine, containers) = (&*self.engine, &self.settings.containers);
-            Recreation { engine, containers, compose }.run(reporter).await?;
+            let (engine, settings) = (&*self.engine, &self.settings);
+            Recreation { engine, settings, compose }.run(reporter).await?;
             let found = self.containers().await?;
             join_all(found.iter().map(|each| self.ways.clear(&self.engine, each, reporter))).await;
             return Ok(format!("recreated {}", select::names(&found)));
@@ -180,10 +204,12 @@ impl Runtime for DockerRuntime {
         if let Some(remark) = self.settings.containers.unapplied_change(&found) {
             reporter.remark(remark).await;
         }
-        let stop_timeout = self.settings.stop_timeout;
-        let restarts = found
-            .iter()
-            .map(|each| restart::one(&self.engine, each, stop_timeout, &self.ways, reporter));
+        if let Some(reload) = self.reloaded_by() {
+            return reload.run(&found, reporter).await;
+        }
+        let (settings, ways) = (&self.settings, &self.ways);
+        let restarts =
+            found.iter().map(|each| restart::one(&self.engine, each, settings, ways, reporter));
         // All of them to their end: a failure of one must not leave another half-way.
         join_all(restarts).await.into_iter().collect::<Result<(), Failure>>()?;
         Ok(format!("restarted {}", select::names(&found)))
@@ -208,6 +234,10 @@ impl Runtime for DockerRuntime {
     }
 
     async fn advice(&self) -> Vec<Advice> {
+        // Who only reloads is never away.
+        if self.reloaded_by().is_some() {
+            return Vec::new();
+        }
         self.ways.advice(&self.engine, &self.settings.containers).await.into_iter().collect()
     }
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use bollard::models::ContainerInspectResponse;
 use ripcord_core::Failure;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    deaf,
+    DockerSettings,
     engine::{Engine, EngineError},
     select::Found,
+    stopping::Stop,
     ways::Ways,
 };
 use crate::ports::Reporter;
@@ -22,9 +22,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// What Docker waits for a stop when neither the container nor the configuration says.
-const DOCKERS_GRACE: Duration = Duration::from_secs(10);
 
 /// Asks until Docker is there to answer, for a while. What is asked must be repeatable.
 pub(super) async fn patiently<T, F: Future<Output = Result<T, EngineError>>>(
@@ -56,24 +53,17 @@ pub(super) async fn patiently<T, F: Future<Output = Result<T, EngineError>>>(
 pub(super) async fn one(
     engine: &Engine,
     container: &Found,
-    stop_timeout: Option<Duration>,
+    settings: &DockerSettings,
     ways: &Ways,
     reporter: &Reporter,
 ) -> Result<(), Failure> {
     let look = patiently(reporter, || engine.inspect(&container.id)).await?;
-    let mut grace = stop_timeout.unwrap_or_else(|| own_grace(&look));
-    if !grace.is_zero() && deaf::hears_nothing(&look) {
-        grace = Duration::ZERO;
-        reporter.remark(deaf::remark(&container.source)).await;
+    let stop = Stop::of(&look, &container.source, settings);
+    if let Some(remark) = stop.remark {
+        reporter.remark(remark).await;
     }
     ways.learn(engine, &look).await;
-    patiently(reporter, || engine.restart(&container.id, &container.source, grace)).await?;
+    patiently(reporter, || engine.restart(&container.id, &container.source, stop.grace)).await?;
     ways.clear(engine, container, reporter).await;
     Ok(())
-}
-
-fn own_grace(look: &ContainerInspectResponse) -> Duration {
-    let seconds = look.config.as_ref().and_then(|config| config.stop_timeout);
-    let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
-    seconds.map_or(DOCKERS_GRACE, Duration::from_secs)
 }

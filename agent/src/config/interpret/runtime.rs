@@ -7,74 +7,93 @@ use std::{
 
 use super::place::Place;
 use crate::config::{
-    raw::{RawRuntime, RawRuntimeKind},
-    runtime::{ComposeRuntime, ContainerRuntime, ProcessRuntime, RuntimeConfig},
+    raw::{RawAction, RawRuntime, RawRuntimeKind},
+    runtime::{
+        ComposeAction, ComposeRuntime, ContainerRuntime, ProcessRuntime, ReloadSignal,
+        RuntimeConfig, StopConfig,
+    },
 };
 
-/// Docker's own patience with a container that has to stop.
+/// A process has no time of its own to stop: Docker's patience with containers serves as well.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The runtime that is meant.
 pub(super) fn runtime(raw: RawRuntime, place: &mut Place<'_, '_>) -> Option<RuntimeConfig> {
     refuse_foreign_keys(&raw, place);
-    let stop_timeout = raw.stop_timeout.map_or(STOP_TIMEOUT, |period| period.0);
+    let reloads = raw.action == Some(RawAction::Reload);
+    let fine = raw.signal.is_none() || reloads;
+    place.check(fine, &["runtime", "signal"], "is for action = \"reload\" only");
     match raw.kind {
-        RawRuntimeKind::Compose => compose(raw, stop_timeout, place).map(RuntimeConfig::Compose),
-        RawRuntimeKind::Container => {
-            container(raw, stop_timeout, place).map(RuntimeConfig::Container)
-        }
-        RawRuntimeKind::Process => process(raw, stop_timeout, place).map(RuntimeConfig::Process),
+        RawRuntimeKind::Compose => compose(raw, place).map(RuntimeConfig::Compose),
+        RawRuntimeKind::Container => container(raw, place).map(RuntimeConfig::Container),
+        RawRuntimeKind::Process => process(raw, place).map(RuntimeConfig::Process),
     }
 }
 
 fn refuse_foreign_keys(raw: &RawRuntime, place: &mut Place<'_, '_>) {
     use RawRuntimeKind::{Compose, Container, Process};
     let keys = [
-        ("file", raw.file.is_some(), Compose, "compose"),
-        ("project", raw.project.is_some(), Compose, "compose"),
-        ("action", raw.action.is_some(), Compose, "compose"),
-        ("containers", raw.containers.is_some(), Container, "container"),
-        ("run", raw.run.is_some(), Process, "process"),
-        ("cwd", raw.cwd.is_some(), Process, "process"),
-        ("env", raw.env.is_some(), Process, "process"),
+        ("file", raw.file.is_some(), [Compose, Compose]),
+        ("project", raw.project.is_some(), [Compose, Compose]),
+        ("action", raw.action.is_some(), [Compose, Container]),
+        ("wait_for_deaf", raw.wait_for_deaf.is_some(), [Compose, Container]),
+        ("containers", raw.containers.is_some(), [Container, Container]),
+        ("run", raw.run.is_some(), [Process, Process]),
+        ("cwd", raw.cwd.is_some(), [Process, Process]),
+        ("env", raw.env.is_some(), [Process, Process]),
     ];
-    for (key, is_set, kind, name) in keys {
-        let fine = !is_set || raw.kind == kind;
-        place.check(fine, &["runtime", key], &format!("is a key of kind = \"{name}\" only"));
+    for (key, is_set, kinds) in keys {
+        let fine = !is_set || kinds.contains(&raw.kind);
+        let [one, other] = kinds.map(RawRuntimeKind::name);
+        let other = if one == other { String::new() } else { format!(" or \"{other}\"") };
+        let message = format!("is a key of kind = \"{one}\"{other} only");
+        place.check(fine, &["runtime", key], &message);
     }
 }
 
-fn compose(
-    raw: RawRuntime,
-    stop_timeout: Duration,
-    place: &mut Place<'_, '_>,
-) -> Option<ComposeRuntime> {
+fn stop(raw: &RawRuntime) -> StopConfig {
+    StopConfig {
+        timeout: raw.stop_timeout.map(|period| period.0),
+        wait_for_deaf: raw.wait_for_deaf.unwrap_or_default(),
+    }
+}
+
+fn compose(raw: RawRuntime, place: &mut Place<'_, '_>) -> Option<ComposeRuntime> {
+    let stop = stop(&raw);
     let Some(file) = raw.file else {
         place.fault(&["runtime"], "kind = \"compose\" needs `file`, the compose file");
         return None;
     };
-    let action = raw.action.unwrap_or_default();
-    Some(ComposeRuntime { file: file.0, project: raw.project, action, stop_timeout })
+    let action = match raw.action.unwrap_or_default() {
+        RawAction::Restart => ComposeAction::Restart,
+        RawAction::Recreate => ComposeAction::Recreate,
+        RawAction::Reload => ComposeAction::Reload(raw.signal.unwrap_or(ReloadSignal::Hup)),
+    };
+    Some(ComposeRuntime { file: file.0, project: raw.project, action, stop })
 }
 
-fn container(
-    raw: RawRuntime,
-    stop_timeout: Duration,
-    place: &mut Place<'_, '_>,
-) -> Option<ContainerRuntime> {
+fn container(raw: RawRuntime, place: &mut Place<'_, '_>) -> Option<ContainerRuntime> {
+    let stop = stop(&raw);
+    let reload = match raw.action.unwrap_or_default() {
+        RawAction::Restart => None,
+        RawAction::Reload => Some(raw.signal.unwrap_or(ReloadSignal::Hup)),
+        RawAction::Recreate => {
+            let message = "`recreate` takes a compose file (kind = \"compose\"); containers that are \
+                           named know `restart` and `reload`";
+            place.fault(&["runtime", "action"], message);
+            return None;
+        }
+    };
     let containers = raw.containers.unwrap_or_default();
     if containers.is_empty() || containers.iter().any(String::is_empty) {
         place.fault(&["runtime"], "kind = \"container\" needs `containers`, a list of names");
         return None;
     }
-    Some(ContainerRuntime { containers, stop_timeout })
+    Some(ContainerRuntime { containers, reload, stop })
 }
 
-fn process(
-    raw: RawRuntime,
-    stop_timeout: Duration,
-    place: &mut Place<'_, '_>,
-) -> Option<ProcessRuntime> {
+fn process(raw: RawRuntime, place: &mut Place<'_, '_>) -> Option<ProcessRuntime> {
+    let stop_timeout = raw.stop_timeout.map_or(STOP_TIMEOUT, |period| period.0);
     let cwd = raw.cwd.unwrap_or_else(|| PathBuf::from("."));
     let message = "must be a folder inside the work tree, relative to it and without `..`";
     place.check(stays_inside(&cwd), &["runtime", "cwd"], message);

@@ -1,0 +1,130 @@
+//! How long containers are waited for that cannot hear that they should stop, on a real Docker engine.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+#[path = "support/docker.rs"]
+mod support;
+
+use std::time::{Duration, Instant};
+
+use ripcord_agent::adapters::docker::{DockerRuntime, DockerSettings, RestartAction};
+use support::{Project, docker, restart, until};
+
+/// Nothing in it has a handler.
+const DEAF: &str = "command: [sleep, \"1000\"]\n";
+
+/// Says when it was asked to stop, and takes two seconds for it.
+const ORDERLY: &str = "command: [sh, -c, \"trap 'sleep 2; echo bye >/www/bye; exit 0' TERM; \
+                       while :; do sleep 0.05; done\"]\n";
+
+/// Far above a restart, far below Docker's ten seconds.
+const AT_ONCE: Duration = Duration::from_secs(8);
+
+fn runtime(
+    project: &Project,
+    action: RestartAction,
+    stop_timeout: Option<u64>,
+    wait_for_deaf: bool,
+) -> DockerRuntime {
+    let stop_timeout = stop_timeout.map(Duration::from_secs);
+    DockerRuntime::new(DockerSettings { stop_timeout, wait_for_deaf, ..project.settings(action) })
+}
+
+/// What a restart says, and how long it takes.
+async fn timed(runtime: &DockerRuntime) -> (Vec<String>, Duration) {
+    let begun = Instant::now();
+    let (result, story) = restart(runtime).await;
+    result.unwrap();
+    (story, begun.elapsed())
+}
+
+fn says(story: &[String], part: &str) -> bool {
+    story.iter().any(|line| line.contains(part))
+}
+
+#[tokio::test]
+async fn the_signal_that_counts_is_the_containers_own() {
+    let Some(project) = Project::new() else { return };
+    let trap = |signal: &str| {
+        format!("command: [sh, -c, \"trap 'exit 0' {signal}; while :; do sleep 0.05; done\"]\n")
+    };
+    project.write_services(&[
+        ("hears", &(trap("USR1") + "stop_signal: SIGUSR1")),
+        ("deaf", &(trap("TERM") + "stop_signal: \"3\"")),
+    ]);
+    project.compose(["up", "-d"]);
+    let (story, took) = timed(&project.runtime()).await;
+    assert!(took < AT_ONCE, "{took:?}");
+    assert_eq!(story.len(), 1, "{story:?}");
+    assert!(says(&story, "of deaf has no handler for SIGQUIT: it was not waited for"), "{story:?}");
+}
+
+#[tokio::test]
+async fn a_time_of_the_container_does_not_make_it_hear_and_an_operators_word_counts() {
+    let Some(project) = Project::up(&format!("{DEAF}stop_grace_period: 3s")) else { return };
+    let restart = RestartAction::Restart;
+    let (story, took) = timed(&project.runtime()).await;
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(says(&story, "it was not waited for"), "{story:?}");
+
+    let (story, took) = timed(&runtime(&project, restart, Some(4), false)).await;
+    assert!(took >= Duration::from_secs(4), "{took:?}");
+    assert!(says(&story, "`stop_timeout` waits 4s for nothing"), "{story:?}");
+
+    let (story, took) = timed(&runtime(&project, restart, None, true)).await;
+    assert!((3..8).contains(&took.as_secs()), "{took:?}");
+    assert_eq!(story, [] as [String; 0]);
+}
+
+#[tokio::test]
+async fn a_first_process_that_hands_its_signals_on_is_waited_for() {
+    let Some(project) = Project::up(&format!("{DEAF}init: true")) else { return };
+    let pid = docker(["inspect", "-f", "{{.State.Pid}}", &project.container()]).stdout;
+    let pid = String::from_utf8_lossy(&pid).trim().to_owned();
+    let children = format!("/proc/{pid}/task/{pid}/children");
+    until("it has started it", async || {
+        std::fs::read_to_string(&children).is_ok_and(|children| !children.trim().is_empty())
+    })
+    .await;
+    let (story, took) = timed(&project.runtime()).await;
+    assert!(took < AT_ONCE, "{took:?}");
+    assert_eq!(story, [] as [String; 0]);
+}
+
+#[tokio::test]
+async fn a_recreation_does_not_wait_for_the_deaf_either() {
+    let Some(project) = Project::up(DEAF) else { return };
+    let recreate = RestartAction::Recreate;
+    let (story, took) = timed(&runtime(&project, recreate, None, false)).await;
+    assert!(took < AT_ONCE, "{took:?}");
+    assert!(says(&story, "of web has no handler for SIGTERM: it was not waited for"), "{story:?}");
+    let (story, took) = timed(&runtime(&project, recreate, Some(4), false)).await;
+    assert!(took >= Duration::from_secs(4), "{took:?}");
+    assert!(says(&story, "`stop_timeout` waits 4s for nothing"), "{story:?}");
+}
+
+#[tokio::test]
+async fn a_recreation_lets_those_that_hear_stop_in_order_beside_the_deaf() {
+    let Some(project) = Project::new() else { return };
+    project.write_services(&[("deaf", DEAF), ("orderly", ORDERLY)]);
+    project.compose(["up", "-d"]);
+    let (story, took) = timed(&runtime(&project, RestartAction::Recreate, None, false)).await;
+    assert!(took < AT_ONCE, "{took:?}");
+    assert!(project.mounted.join("bye").exists(), "it was killed: {story:?}");
+    assert!(says(&story, "of deaf has no handler"), "{story:?}");
+    assert!(!says(&story, "of orderly has no handler"), "{story:?}");
+}
+
+#[tokio::test]
+async fn the_deaf_are_not_stopped_for_a_file_that_cannot_be_read() {
+    let Some(project) = Project::new() else { return };
+    project.write_services(&[("deaf", DEAF), ("orderly", ORDERLY)]);
+    project.compose(["up", "-d"]);
+    let good = std::fs::read_to_string(project.file()).unwrap();
+    std::fs::write(project.file(), "services: [").unwrap();
+    let (result, _) = restart(&runtime(&project, RestartAction::Recreate, None, false)).await;
+    result.unwrap_err();
+    let name = format!("{}_deaf_1", project.name);
+    let running = docker(["inspect", "-f", "{{.State.Running}}", &name]).stdout;
+    assert_eq!(String::from_utf8_lossy(&running).trim(), "true");
+    std::fs::write(project.file(), good).unwrap();
+}
