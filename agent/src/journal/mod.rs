@@ -136,7 +136,7 @@ impl JournalError {
 /// # Errors
 /// When it is not, or cannot be read.
 pub fn inspect(path: &Path) -> Result<(), JournalError> {
-    inspect::inspect(path)
+    inspect::inspect(path, inspect::Depth::Whole)
 }
 
 /// A handle to the journal. Cheap to clone.

@@ -43,7 +43,7 @@ impl Store {
         path: &Path,
         announce: watch::Sender<Sequence>,
     ) -> Result<Self, JournalError> {
-        inspect::inspect(path)?;
+        inspect::inspect(path, inspect::Depth::Start)?;
         let opening = |source| JournalError::of("opened", source);
         let mut connection = Connection::open(path).map_err(opening)?;
         schema::prepare(&mut connection)?;
