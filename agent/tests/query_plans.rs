@@ -67,7 +67,13 @@ fn plan(file: &Connection, sql: &str) -> Vec<String> {
 /// What grows with the history and would be read from one end to the other, or sorted.
 fn grows(step: &str) -> bool {
     let scans = step.starts_with("SCAN event") || step.starts_with("SCAN deployment");
-    scans || step.contains("TEMP B-TREE")
+    // All that an environment ever had is found by an index, too.
+    scans || step.contains("TEMP B-TREE") || step.ends_with("(environment=?)")
+}
+
+/// The newest of an environment need no other condition: a limit is where the reading ends.
+fn is_of_the_newest(sql: &str) -> bool {
+    Regex::new(r"WHERE environment = :\w+\s+ORDER BY number DESC LIMIT").unwrap().is_match(sql)
 }
 
 /// Figures sort what they were asked for, and nothing else does.
@@ -86,8 +92,10 @@ fn every_statement_of_the_journal_finds_its_rows_by_an_index() {
     for Statement { file: source, sql } in &statements {
         let steps = plan(&file, sql);
         let bad: Vec<_> = steps.iter().filter(|step| grows(step)).collect();
+        let sorts = |step: &&&String| step.contains("TEMP B-TREE");
         let fine = bad.is_empty()
-            || is_bounded_by_its_asker(sql) && bad.iter().all(|step| !step.starts_with("SCAN"));
+            || is_bounded_by_its_asker(sql) && bad.iter().all(|step| sorts(&step))
+            || is_of_the_newest(sql) && bad.len() == 1 && !bad[0].starts_with("SCAN");
         assert!(fine, "{source}: {sql}\nis done by {steps:#?}");
     }
 }
@@ -105,6 +113,8 @@ fn a_statement_that_reads_everything_would_be_seen() {
         "SELECT at FROM event WHERE environment = :name ORDER BY sequence DESC LIMIT 1",
         "SELECT at FROM event WHERE environment = :name AND deployment IN (:one, :other)
          ORDER BY sequence LIMIT 9",
+        "SELECT data FROM deployment WHERE environment = :name AND request_id = :request
+         ORDER BY number DESC LIMIT 1",
         "DELETE FROM event WHERE at < 5",
     ];
     for sql in slow {

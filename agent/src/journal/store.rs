@@ -241,7 +241,8 @@ impl Store {
         request: &RequestId,
     ) -> Result<Option<Deployment>, JournalError> {
         self.one(
-            "SELECT data FROM deployment
+            // Left to itself, SQLite prefers the primary key for its order, and reads a whole history.
+            "SELECT data FROM deployment INDEXED BY deployment_by_request
              WHERE environment = :environment AND request_id = :request
              ORDER BY number DESC LIMIT 1",
             named_params! {
