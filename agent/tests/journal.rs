@@ -91,6 +91,47 @@ fn a_file_that_is_no_journal_is_refused() {
     assert!(matches!(Journal::open(&path), Err(JournalError::Damaged(_))));
 }
 
+/// Fills a page with what SQLite never writes.
+fn damage(path: &std::path::Path, page: i64) {
+    use std::io::{Seek as _, SeekFrom, Write as _};
+    let mut file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.seek(SeekFrom::Start(4096 * (page - 1).cast_unsigned())).unwrap();
+    file.write_all(&[0xA5; 4096]).unwrap();
+}
+
+/// A journal with seventy megabytes of history, and the first page of one of its tables.
+fn large(folder: &TempDir, table: &str) -> (std::sync::Arc<std::path::Path>, i64) {
+    let path = file_in(folder.path());
+    drop(Journal::open(&path).unwrap());
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let more = "INSERT INTO event (at, environment, name, data)
+                VALUES (1, 'lab', 'output', zeroblob(70000000) || '')";
+    file.execute_batch(more).unwrap();
+    file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let root = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+    let page = file.query_row(root, [table], |row| row.get(0)).unwrap();
+    (path, page)
+}
+
+#[test]
+fn a_large_journal_does_not_make_a_start_read_all_of_it_and_a_diagnosis_does() {
+    let folder = TempDir::new().unwrap();
+    let (path, page) = large(&folder, "deployment");
+    damage(&path, page);
+    assert!(matches!(ripcord_agent::journal::inspect(&path), Err(JournalError::Damaged(_))));
+    assert!(Journal::open(&path).is_ok(), "who reads the broken page will hear of it");
+}
+
+#[test]
+fn what_a_large_journal_decides_by_is_checked_at_each_start() {
+    for table in ["environment", "cursor"] {
+        let folder = TempDir::new().unwrap();
+        let (path, page) = large(&folder, table);
+        damage(&path, page);
+        assert!(matches!(Journal::open(&path), Err(JournalError::Damaged(_))), "{table}");
+    }
+}
+
 #[tokio::test]
 async fn a_batch_is_there_as_a_whole_or_not_at_all() {
     let folder = TempDir::new().unwrap();

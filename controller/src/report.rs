@@ -80,6 +80,9 @@ pub(crate) struct Report {
     /// How a person goes back: the first by ripcord, the others on the agent's machine.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) by_hand: Vec<String>,
+    /// When the agent's retention removed the most of its story.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) story_removed: Option<String>,
 }
 
 impl Report {
@@ -106,6 +109,7 @@ impl Report {
             confirm: None,
             promotes: None,
             by_hand: Vec::new(),
+            story_removed: None,
         }
     }
 
@@ -128,6 +132,7 @@ impl Report {
             confirm: present(result.confirm),
             promotes: present(result.promotes),
             by_hand: result.by_hand,
+            story_removed: result.story_removed.as_ref().map(crate::render::json::rfc3339),
             ..Self::of_command(command)
         }
     }

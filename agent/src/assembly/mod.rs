@@ -23,7 +23,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use crate::{
     adapters::git,
     config::Config,
-    engine::{Certificates, Clock, Diagnosis, Engine},
+    engine::{Certificates, Clock, Diagnosis, Engine, Retention},
     journal::JournalError,
     rpc::{
         access::{Access, AccessTable},
@@ -149,8 +149,12 @@ impl Agent {
                 let tls = tls.clone();
                 Box::new(move || tls.ends())
             };
-            let certificates = Certificates { journal, clock, ends };
+            let certificates = Certificates { journal: journal.clone(), clock, ends };
             tracker.spawn(certificates.run(shutdown.clone()));
+            let kept = config.journal.keep_days;
+            if let Some(retention) = Retention::new(journal, &engine, clock, kept) {
+                tracker.spawn(retention.run(shutdown.clone()));
+            }
         }
         readers.spawn(&tracker, &shutdown);
         let metrics = scraped.as_ref().and_then(Scraped::address);

@@ -25,8 +25,8 @@ pub use error::{ConfigError, Fault};
 pub use files::Problem;
 pub use github::{GithubApp, GithubAuth, GithubConfig, Repository};
 pub use model::{
-    AccessRule, Config, Locale, NotifyConfig, NotifyEvent, NotifyKind, NotifyStyle, RightName,
-    TlsConfig,
+    AccessRule, Config, JournalConfig, Locale, NotifyConfig, NotifyEvent, NotifyKind, NotifyStyle,
+    RightName, TlsConfig,
 };
 pub use report::render_check;
 pub use runtime::{

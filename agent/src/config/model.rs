@@ -32,6 +32,8 @@ pub struct Config {
     pub tls: TlsConfig,
     /// Who may do what; everything else is denied.
     pub access: Vec<AccessRule>,
+    /// For how long the journal keeps stories.
+    pub journal: JournalConfig,
     /// Where verdicts of GitHub Actions come from, and where deployments are shown.
     pub github: Option<GithubConfig>,
     /// Who is told.
@@ -57,6 +59,21 @@ impl Config {
     /// Everything that is wrong with the text, each with its line.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         document::parse(text).map_err(|faults| ConfigError::new(path, faults))
+    }
+}
+
+/// `[journal]`: what is kept of what happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JournalConfig {
+    /// So many days after a deployment ended its story goes; 0: never.
+    pub keep_days: u16,
+}
+
+impl Default for JournalConfig {
+    /// A year: long enough for "how was it before the last summer", and some ten megabytes.
+    fn default() -> Self {
+        Self { keep_days: 365 }
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{
     environment::{BackupConfig, OidcConfig},
     github::GithubConfig,
-    model::{AccessRule, NotifyConfig, TlsConfig},
+    model::{AccessRule, JournalConfig, NotifyConfig, TlsConfig},
     runtime::ReloadSignal,
     value::{AbsolutePath, Address, Argv, HttpUrl, Monitor, OwnAddress, Period, SecretFile},
 };
@@ -25,6 +25,8 @@ pub(super) struct RawConfig {
     pub(super) tls: TlsConfig,
     #[serde(default)]
     pub(super) access: Vec<AccessRule>,
+    #[serde(default)]
+    pub(super) journal: JournalConfig,
     pub(super) github: Option<GithubConfig>,
     #[serde(default)]
     pub(super) notify: Vec<NotifyConfig>,

@@ -19,6 +19,7 @@ mod probing;
 mod promotion;
 mod proof;
 mod relay;
+mod retention;
 mod towards;
 mod watching;
 
@@ -35,4 +36,5 @@ pub use places::{Engine, Place, Stopped};
 pub use probing::ProbePlan;
 pub use promotion::Promotion;
 pub use proof::Carried;
+pub use retention::Retention;
 pub use towards::{Target, Towards};

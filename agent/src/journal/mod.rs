@@ -8,6 +8,7 @@ mod cursors;
 mod failpoint;
 mod figures;
 mod inspect;
+mod retention;
 mod schema;
 mod store;
 
@@ -23,6 +24,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use cursors::Cursor;
 use figures::Figures;
+pub use retention::{Horizon, Sweep, Swept};
 use store::Store;
 
 /// One row: an entry with its place and time.
@@ -43,6 +45,8 @@ pub struct Record {
 pub struct Chapter {
     /// The deployment as it is now.
     pub deployment: Deployment,
+    /// When retention removed the most of its story: what is left are the facts for statistics.
+    pub removed: Option<Timestamp>,
     /// What happened, oldest first.
     pub records: Vec<Record>,
 }
@@ -132,7 +136,7 @@ impl JournalError {
 /// # Errors
 /// When it is not, or cannot be read.
 pub fn inspect(path: &Path) -> Result<(), JournalError> {
-    inspect::inspect(path)
+    inspect::inspect(path, inspect::Depth::Whole)
 }
 
 /// A handle to the journal. Cheap to clone.
@@ -333,6 +337,23 @@ impl Journal {
     pub async fn advance(&self, reader: &str, to: Cursor) -> Result<(), JournalError> {
         let reader = reader.to_owned();
         self.ask(move |store| store.advance(&reader, &to)).await
+    }
+
+    /// Looks which stories may go; [`Self::sweep`] removes them.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn begin_sweep(&self, horizon: Horizon) -> Result<Sweep, JournalError> {
+        self.ask(move |store| store.begin_sweep(horizon)).await
+    }
+
+    /// Removes a piece of what may go, so small that whoever wants to write meanwhile does not wait
+    /// for long; answers whether there is more.
+    ///
+    /// # Errors
+    /// When it cannot be read or written; nothing of this piece is gone then.
+    pub async fn sweep(&self, mut sweep: Sweep) -> Result<(Sweep, bool), JournalError> {
+        self.ask(move |store| store.sweep(&mut sweep).map(|more| (sweep, more))).await
     }
 
     /// Wakes whenever something was appended.

@@ -6,7 +6,7 @@ use super::JournalError;
 
 /// How each schema is made from the one before it; the first from an empty file. Steps are added,
 /// never changed: journals outlive versions.
-const STEPS: [&str; 3] = [FIRST, SECOND, THIRD];
+const STEPS: [&str; 4] = [FIRST, SECOND, THIRD, FOURTH];
 
 /// The schema that this version reads and writes.
 pub(super) const VERSION: i64 = STEPS.len() as i64;
@@ -62,14 +62,26 @@ const THIRD: &str = "
                        'quarantine_lifted', 'monitor_began', 'monitor_ended', 'went_down', 'came_back');
 ";
 
+const FOURTH: &str = "
+    -- When it ended, and when retention removed its story: the index leads to the stories that are
+    -- next to go, however many there are.
+    ALTER TABLE deployment ADD COLUMN ended INTEGER;
+    ALTER TABLE deployment ADD COLUMN story_removed INTEGER;
+    UPDATE deployment SET ended = json_extract(data, '$.finished_at') WHERE json_valid(data);
+    CREATE INDEX deployment_by_end ON deployment (environment, ended, number)
+        WHERE ended IS NOT NULL AND story_removed IS NULL;
+";
+
 /// Makes the tables in a new file, and those that an older version lacks; refuses a file that a
 /// newer version wrote.
 pub(super) fn prepare(connection: &mut Connection) -> Result<(), JournalError> {
     let sqlite = |source| JournalError::of("opened", source);
     // FULL: an intent is on the disk before its effect starts, also when the machine loses power.
+    // INCREMENTAL works for files that are new: in others, the next events fill what retention freed.
     connection
         .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;",
+            "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;",
         )
         .map_err(sqlite)?;
     let found: i64 =

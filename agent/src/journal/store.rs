@@ -15,8 +15,14 @@ use super::failpoint;
 use super::{
     Batch, Chapter, JournalError, Record,
     cursors::{Cursor, Cursors},
-    inspect, schema,
+    inspect,
+    retention::{Horizon, Sweep},
+    schema,
 };
+
+/// Among so many deployments of an environment is the one that something happened to last: those that
+/// wait for a verdict note by themselves that somebody is there.
+const NEWEST: i64 = 32;
 
 pub(super) struct Store {
     connection: Connection,
@@ -37,7 +43,7 @@ impl Store {
         path: &Path,
         announce: watch::Sender<Sequence>,
     ) -> Result<Self, JournalError> {
-        inspect::inspect(path)?;
+        inspect::inspect(path, inspect::Depth::Start)?;
         let opening = |source| JournalError::of("opened", source);
         let mut connection = Connection::open(path).map_err(opening)?;
         schema::prepare(&mut connection)?;
@@ -55,6 +61,15 @@ impl Store {
 
     pub(super) fn advance(&mut self, reader: &str, to: &Cursor) -> Result<(), JournalError> {
         self.cursors.advance(reader, to).map_err(writing)
+    }
+
+    pub(super) fn begin_sweep(&mut self, horizon: Horizon) -> Result<Sweep, JournalError> {
+        Sweep::begin(self.cursors.connection(), horizon)
+    }
+
+    pub(super) fn sweep(&mut self, sweep: &mut Sweep) -> Result<bool, JournalError> {
+        let told = self.cursors.told().map_err(reading)?;
+        sweep.go_on(self.cursors.connection(), told)
     }
 
     pub(super) fn after(&self, after: Sequence, limit: usize) -> Result<Vec<Record>, JournalError> {
@@ -115,27 +130,50 @@ impl Store {
         limit: usize,
     ) -> Result<Option<Chapter>, JournalError> {
         let Some(deployment) = self.deployment(environment, number)? else { return Ok(None) };
-        let undoing = deployment.undone_by.unwrap_or(number);
+        let removed = self.story_removed(environment, number)?;
         let mut statement = self
             .connection
             .prepare_cached(
                 "SELECT sequence, at, environment, deployment, data FROM event
-                 WHERE environment = :environment AND deployment IN (:number, :undoing)
-                   AND sequence > :after
+                 WHERE environment = :environment AND deployment = :number AND sequence > :after
+                 UNION ALL
+                 SELECT sequence, at, environment, deployment, data FROM event
+                 WHERE environment = :environment AND deployment = :undoing AND sequence > :after
                  ORDER BY sequence LIMIT :limit",
             )
             .map_err(reading)?;
         let parameters = named_params! {
             ":environment": environment.as_str(),
             ":number": number.0.cast_signed(),
-            ":undoing": undoing.0.cast_signed(),
+            ":undoing": deployment.undone_by.map(|undoing| undoing.0.cast_signed()),
             ":after": after.0.cast_signed(),
             ":limit": i64::try_from(limit).unwrap_or(i64::MAX),
         };
         let rows = statement.query_map(parameters, event_row).map_err(reading)?;
         let records =
             rows.map(|row| row.map_err(reading)?.into_record()).collect::<Result<_, _>>()?;
-        Ok(Some(Chapter { deployment, records }))
+        Ok(Some(Chapter { deployment, removed, records }))
+    }
+
+    fn story_removed(
+        &self,
+        environment: &EnvironmentName,
+        number: DeploymentNumber,
+    ) -> Result<Option<Timestamp>, JournalError> {
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT story_removed FROM deployment
+                 WHERE environment = :environment AND number = :number",
+            )
+            .map_err(reading)?;
+        let parameters = named_params! {
+            ":environment": environment.as_str(),
+            ":number": number.0.cast_signed(),
+        };
+        let removed: Option<i64> =
+            statement.query_row(parameters, |row| row.get(0)).map_err(reading)?;
+        Ok(removed.map(Timestamp))
     }
 
     pub(super) fn state(
@@ -168,12 +206,17 @@ impl Store {
                 "SELECT max(alive) FROM (
                      SELECT alive FROM environment WHERE name = :name
                      UNION ALL
-                     SELECT * FROM (SELECT at FROM event WHERE environment = :name
-                                    ORDER BY sequence DESC LIMIT 1))",
+                     SELECT (SELECT at FROM event
+                             WHERE environment = :name AND deployment = newest.number
+                             ORDER BY sequence DESC LIMIT 1)
+                     FROM (SELECT number FROM deployment WHERE environment = :name
+                           ORDER BY number DESC LIMIT :newest) newest)",
             )
             .map_err(reading)?;
         let alive: Option<i64> = statement
-            .query_row(named_params! { ":name": name.as_str() }, |row| row.get(0))
+            .query_row(named_params! { ":name": name.as_str(), ":newest": NEWEST }, |row| {
+                row.get(0)
+            })
             .map_err(reading)?;
         Ok(alive.map(Timestamp))
     }
@@ -198,7 +241,8 @@ impl Store {
         request: &RequestId,
     ) -> Result<Option<Deployment>, JournalError> {
         self.one(
-            "SELECT data FROM deployment
+            // Left to itself, SQLite prefers the primary key for its order, and reads a whole history.
+            "SELECT data FROM deployment INDEXED BY deployment_by_request
              WHERE environment = :environment AND request_id = :request
              ORDER BY number DESC LIMIT 1",
             named_params! {
@@ -289,10 +333,11 @@ fn upsert_deployment(
     let data = serde_json::to_string(deployment).map_err(JournalError::Row)?;
     let mut upsert = transaction
         .prepare_cached(
-            "INSERT INTO deployment (environment, number, sha, went_live, request_id, data)
-             VALUES (:environment, :number, :sha, :went_live, :request_id, :data)
+            "INSERT INTO deployment (environment, number, sha, went_live, request_id, ended, data)
+             VALUES (:environment, :number, :sha, :went_live, :request_id, :ended, :data)
              ON CONFLICT (environment, number) DO UPDATE
-             SET sha = excluded.sha, went_live = excluded.went_live, data = excluded.data",
+             SET sha = excluded.sha, went_live = excluded.went_live, ended = excluded.ended,
+                 data = excluded.data",
         )
         .map_err(writing)?;
     upsert
@@ -302,6 +347,7 @@ fn upsert_deployment(
             ":sha": deployment.sha.to_string(),
             ":went_live": i64::from(deployment.live_at.is_some()),
             ":request_id": deployment.request_id.as_ref().map(RequestId::as_str),
+            ":ended": deployment.finished_at.map(|at| at.0),
             ":data": data,
         })
         .map_err(writing)?;

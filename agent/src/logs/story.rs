@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use ripcord_core::{DeploymentNumber, EnvironmentName, Event, Sequence, notice};
+use ripcord_core::{DeploymentNumber, EnvironmentName, Event, Sequence, Timestamp, notice};
 use ripcord_proto::v1::{LogLine, OutputStream};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -72,9 +72,14 @@ impl Story {
         let filter = LineFilter::of(query);
         let mut appended = self.journal.appended();
         let mut backlog = Backlog::new(query.tail);
+        let mut told_removal = after > Sequence::default();
         loop {
             appended.mark_unchanged();
             let Some(chapter) = self.chapter(after).await? else { return Ok(()) };
+            if let Some(removed) = chapter.removed.filter(|_| !told_removal) {
+                told_removal = true;
+                let _ = out.send(Ok(removal(self.number, removed))).await;
+            }
             let is_last = chapter.records.len() < CHAPTER;
             after = chapter.records.last().map_or(after, |last| last.sequence);
             let wanted =
@@ -140,6 +145,22 @@ impl Backlog {
         }
         batches
     }
+}
+
+/// What is said in place of a story that is not there any more.
+fn removal(number: DeploymentNumber, at: Timestamp) -> Bytes {
+    let mut batcher = Batcher::default();
+    let _ = batcher.push(&LogLine {
+        time_unix_nanos: at.0.saturating_mul(1_000_000),
+        source: "ripcord".to_owned(),
+        deployment: number.0,
+        stream: OutputStream::Stdout.into(),
+        line: format!(
+            "the story of deployment {number} was removed, as `keep_days` asks; this is what is left"
+        ),
+        marker: true,
+    });
+    batcher.finish(&cursor(Sequence::default()))
 }
 
 fn cursor(sequence: Sequence) -> String {

@@ -91,7 +91,10 @@ impl Reader {
                         () = stop.cancelled() => return,
                     }
                 }
-                Ok(records) => self.deliver_batch(&records, stop).await,
+                Ok(records) => {
+                    self.note_what_is_gone(&records);
+                    self.deliver_batch(&records, stop).await;
+                }
                 Err(JournalError::Closed) => return,
                 Err(error) => {
                     let (sink, why) = (self.sink.name(), with_causes(&error));
@@ -99,6 +102,20 @@ impl Reader {
                     pause(JOURNAL_RETRY, stop).await;
                 }
             }
+        }
+    }
+
+    /// Nothing is removed before a sink was told, unless it was down for longer than retention waits.
+    fn note_what_is_gone(&self, records: &[Record]) {
+        let next = self.cursor.sequence.0 + 1;
+        let gone = records.first().map_or(0, |first| first.sequence.0.saturating_sub(next));
+        if gone > 0 {
+            let sink = self.sink.name();
+            tracing::warn!(
+                sink,
+                gone,
+                "events were removed by age before the sink could tell them"
+            );
         }
     }
 

@@ -11,7 +11,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::{afterwards, convert, errors};
-use crate::engine::EnvironmentHandle;
+use crate::{engine::EnvironmentHandle, journal::Chapter};
 
 /// How many messages wait for a slow caller before the reading itself waits.
 const WAITING_MESSAGES: usize = 64;
@@ -101,14 +101,15 @@ impl Reading {
             if chapter.records.len() < CHAPTER {
                 let over = is_over(&chapter.deployment, self.wait);
                 return match over {
-                    true => self.result_of(&chapter.deployment).await.map(Some),
+                    true => self.result_of(&chapter).await.map(Some),
                     false => Ok(None),
                 };
             }
         }
     }
 
-    async fn result_of(&self, deployment: &Deployment) -> Result<v1::Result, Status> {
+    async fn result_of(&self, chapter: &Chapter) -> Result<v1::Result, Status> {
+        let deployment = &chapter.deployment;
         let (journal, name) = (self.environment.journal(), &self.environment.name);
         let state = journal.state(name).await.map_err(errors::journal)?.unwrap_or_default();
         let result = convert::result(name.as_str(), deployment, &state);
@@ -117,7 +118,8 @@ impl Reading {
             afterwards::by_hand(&self.environment, deployment, &state),
         )
         .await;
-        Ok(v1::Result { undo, by_hand, ..result })
+        let story_removed = chapter.removed.map(convert::time);
+        Ok(v1::Result { undo, by_hand, story_removed, ..result })
     }
 }
 

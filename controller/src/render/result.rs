@@ -35,6 +35,11 @@ pub(crate) fn result(report: &Report) -> String {
         detail("next", &next);
     }
     lines.extend(by_hand(report));
+    if let Some(at) = &report.story_removed {
+        lines.push(format!(
+            "  story removed at {at}, as `keep_days` of the agent asks; what is left:"
+        ));
+    }
     lines.join("\n")
 }
 

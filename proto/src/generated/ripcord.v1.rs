@@ -257,6 +257,9 @@ pub struct Result {
     /// goes back, the first with the controller, the others on the agent's machine.
     #[prost(string, repeated, tag = "17")]
     pub by_hand: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// When the agent's retention removed the most of its story; unset: the story is whole.
+    #[prost(message, optional, tag = "18")]
+    pub story_removed: ::core::option::Option<::prost_types::Timestamp>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct VerdictRequest {

@@ -49,6 +49,7 @@ pub(super) fn config(raw: RawConfig, faults: &mut Faults<'_>) -> Option<Config> 
         extra_ca: raw.extra_ca.map(|path| path.0),
         tls: raw.tls,
         access: raw.access,
+        journal: raw.journal,
         github: raw.github,
         notify: raw.notify,
     })
