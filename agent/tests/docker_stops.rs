@@ -122,9 +122,9 @@ async fn the_deaf_are_not_stopped_for_a_file_that_cannot_be_read() {
     let good = std::fs::read_to_string(project.file()).unwrap();
     std::fs::write(project.file(), "services: [").unwrap();
     let (result, _) = restart(&runtime(&project, RestartAction::Recreate, None, false)).await;
+    std::fs::write(project.file(), good).unwrap();
     result.unwrap_err();
     let name = format!("{}_deaf_1", project.name);
     let running = docker(["inspect", "-f", "{{.State.Running}}", &name]).stdout;
     assert_eq!(String::from_utf8_lossy(&running).trim(), "true");
-    std::fs::write(project.file(), good).unwrap();
 }
