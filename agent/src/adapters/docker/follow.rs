@@ -9,18 +9,20 @@ use std::{
 use bollard::{
     container::LogOutput, errors::Error, models::EventMessage, query_parameters::LogsOptionsBuilder,
 };
-use futures_util::stream::{self, BoxStream, SelectAll, StreamExt};
-use ripcord_core::Failure;
+use futures_util::{
+    FutureExt,
+    stream::{self, BoxStream, SelectAll, StreamExt},
+};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
     engine::EngineError,
     logs::DockerLogs,
-    merge::{Records, take},
+    merge::{ReaderGone, Records, take},
     select::Found,
     tracker::Tracker,
 };
-use crate::ports::{LogRecord, LogStart};
+use crate::ports::LogStart;
 
 /// Pause before Docker is asked again after it went away, or why a stream ended.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -37,6 +39,12 @@ enum Pause {
 impl From<EngineError> for Pause {
     fn from(error: EngineError) -> Self {
         Self::DockerGone(error)
+    }
+}
+
+impl From<ReaderGone> for Pause {
+    fn from(_: ReaderGone) -> Self {
+        Self::ReaderGone
     }
 }
 
@@ -77,7 +85,7 @@ impl Follower {
             match self.follow(&mut is_told).await {
                 Pause::ReaderGone => return,
                 Pause::DockerGone(error) => {
-                    if !is_told && self.records.send(Err(error.into())).await.is_err() {
+                    if !is_told && self.records.fail(error).await.is_err() {
                         return;
                     }
                     is_told = true;
@@ -113,7 +121,7 @@ impl Follower {
     async fn begin(&mut self) -> Result<(), EngineError> {
         let found = self.logs.find().await?;
         if !self.has_backlog {
-            let sent = self.logs.trackers(&found, self.from, &self.records).await?;
+            let sent = self.logs.trackers(&found, self.from, &mut self.records).await?;
             let ids = found.iter().map(|container| container.id.clone());
             self.trackers = ids.zip(sent.trackers).collect();
             self.has_backlog = true;
@@ -128,8 +136,9 @@ impl Follower {
     ) -> Result<(), Pause> {
         tokio::select! {
             () = self.records.closed() => Err(Pause::ReaderGone),
-            Some((id, arrival)) = self.arrivals.next(), if !self.arrivals.is_empty() => {
-                self.arrived(id, arrival).await
+            Some(arrival) = self.arrivals.next(), if !self.arrivals.is_empty() => {
+                self.arrived(arrival).await?;
+                Ok(self.records.flush().await?)
             }
             event = events.next() => self.heard(event).await,
             () = at(self.recheck) => {
@@ -140,20 +149,33 @@ impl Follower {
         }
     }
 
-    async fn arrived(
+    /// Takes what has arrived, and what is there already behind it: a talkative application's
+    /// lines go on together.
+    async fn arrived(&mut self, first: Arrival) -> Result<(), Pause> {
+        let mut next = Some(first);
+        while let Some((id, arrival)) = next {
+            self.take_in(id, arrival).await?;
+            let is_full = self.records.is_full();
+            next = if is_full { None } else { self.arrivals.next().now_or_never().flatten() };
+        }
+        Ok(())
+    }
+
+    async fn take_in(
         &mut self,
         id: String,
         arrival: Option<Result<LogOutput, Error>>,
     ) -> Result<(), Pause> {
         match arrival {
-            Some(Ok(frame)) => self.pass_on(&id, &frame).await,
+            Some(Ok(frame)) => {
+                self.pass_on(&id, &frame);
+                Ok(())
+            }
             Some(Err(error)) => match self.logs.engine.explain("read a container's log", error) {
                 // The stream's end follows, and with it another try.
                 EngineError::Unreachable { .. } | EngineError::Silent { .. } => Ok(()),
                 refused @ EngineError::Refused { .. } if refused.is_of_removed() => Ok(()),
-                refused @ EngineError::Refused { .. } => {
-                    send(&self.records, Err(refused.into())).await
-                }
+                refused @ EngineError::Refused { .. } => Ok(self.records.fail(refused).await?),
             },
             None => {
                 self.attached.remove(&id);
@@ -166,15 +188,12 @@ impl Follower {
         }
     }
 
-    async fn pass_on(&mut self, id: &str, frame: &LogOutput) -> Result<(), Pause> {
+    fn pass_on(&mut self, id: &str, frame: &LogOutput) {
         let mut records = Vec::new();
         if let Some(tracker) = self.trackers.get_mut(id) {
             take(tracker, frame, &mut records);
         }
-        for record in records {
-            send(&self.records, Ok(record)).await?;
-        }
-        Ok(())
+        records.into_iter().for_each(|record| self.records.push(record));
     }
 
     /// A container was started, perhaps one of ours, perhaps a new one.
@@ -227,11 +246,6 @@ impl Follower {
         self.attached.insert(id);
         Ok(())
     }
-}
-
-/// Hands a record to the reader.
-async fn send(records: &Records, record: Result<LogRecord, Failure>) -> Result<(), Pause> {
-    records.send(record).await.map_err(|_closed| Pause::ReaderGone)
 }
 
 /// That instant; never, when there is none.

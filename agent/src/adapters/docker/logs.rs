@@ -5,7 +5,6 @@ use std::{collections::HashMap, sync::Arc};
 use bollard::{errors::Error, models::EventMessage, query_parameters::EventsOptionsBuilder};
 use futures_util::stream::{BoxStream, StreamExt};
 use jiff::Timestamp;
-use ripcord_core::Failure;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -17,10 +16,10 @@ use super::{
     select::{Found, find},
     tracker::Tracker,
 };
-use crate::ports::{LogRecord, LogSource, LogStart};
+use crate::ports::{LogChunks, LogSource, LogStart};
 
-/// So many records may wait for a slow reader, 4 MiB at most; then Docker waits.
-const WAITING_RECORDS: usize = 64;
+/// So many chunks may wait for a slow reader; then the file or Docker waits.
+const WAITING_CHUNKS: usize = 1;
 
 /// The log of an environment's containers.
 #[derive(Debug, Clone)]
@@ -37,14 +36,15 @@ impl DockerLogs {
 
 impl LogSource for DockerLogs {
     /// When Docker is away, a follower gets one error, and goes on when Docker is back.
-    fn lines(&self, from: LogStart) -> BoxStream<'static, Result<LogRecord, Failure>> {
-        let (records, receiver) = mpsc::channel(WAITING_RECORDS);
+    fn lines(&self, from: LogStart) -> LogChunks {
+        let (sender, receiver) = mpsc::channel(WAITING_CHUNKS);
+        let mut records = Records::new(sender);
         let logs = self.clone();
         tokio::spawn(async move {
             if from.follow {
                 Follower::new(logs, from, records).run().await;
-            } else if let Err(error) = logs.backlog(from, &records).await {
-                let _ = records.send(Err(error.into())).await;
+            } else if let Err(error) = logs.backlog(from, &mut records).await {
+                let _ = records.fail(error).await;
             }
         });
         ReceiverStream::new(receiver).boxed()
@@ -52,16 +52,15 @@ impl LogSource for DockerLogs {
 }
 
 impl DockerLogs {
-    async fn backlog(&self, from: LogStart, records: &Records) -> Result<(), EngineError> {
+    async fn backlog(&self, from: LogStart, records: &mut Records) -> Result<(), EngineError> {
         let found = find(&self.engine, &self.containers).await?;
         let mut last = Vec::new();
         let sent = send_backlog(&self.engine, &found, from, records).await?;
         for mut tracker in sent.trackers {
             tracker.finish(&mut last);
         }
-        for record in last {
-            let _ = records.send(Ok(record)).await;
-        }
+        last.into_iter().for_each(|record| records.push(record));
+        let _ = records.flush().await;
         sent.interrupted.map_or(Ok(()), Err)
     }
 
@@ -80,7 +79,7 @@ impl DockerLogs {
         &self,
         found: &[Found],
         from: LogStart,
-        records: &Records,
+        records: &mut Records,
     ) -> Result<Sent, EngineError> {
         if from.tail == Some(0) {
             let now = i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);

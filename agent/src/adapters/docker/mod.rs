@@ -1,13 +1,14 @@
 //! Containers as a runtime, through the Docker Engine API.
 //!
 //! `engine` talks to Docker, `select` finds the containers of an environment, `restart` restarts
-//! them, `recreate` makes new ones, `health` judges them; `logs` follows them, with a `tracker` per container that neither
-//! loses nor repeats a line. Docker may be down when the agent starts: nothing connects before use.
+//! them, `recreate` makes new ones, `health` judges them; `logs` follows them, with a `tracker` per
+//! container that neither loses nor repeats a line, and reads what was from its `jsonfile`. Docker may be down when the agent starts: nothing connects before use.
 
 mod deaf;
 mod engine;
 mod follow;
 mod health;
+mod jsonfile;
 mod logs;
 mod merge;
 mod recreate;
