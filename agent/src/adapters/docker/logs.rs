@@ -3,23 +3,18 @@
 use std::{collections::HashMap, sync::Arc};
 
 use bollard::{errors::Error, models::EventMessage, query_parameters::EventsOptionsBuilder};
-use futures_util::stream::{BoxStream, StreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt};
 use jiff::Timestamp;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use ripcord_core::Failure;
 
 use super::{
     Containers,
     engine::{Engine, EngineError},
     follow::Follower,
-    merge::{Records, Sent, send_backlog},
+    merge::Backlogs,
     select::{Found, find},
-    tracker::Tracker,
 };
-use crate::ports::{LogChunks, LogSource, LogStart};
-
-/// So many chunks may wait for a slow reader; then the file or Docker waits.
-const WAITING_CHUNKS: usize = 1;
+use crate::ports::{LogChunks, LogRecord, LogSource, LogStart};
 
 /// The log of an environment's containers.
 #[derive(Debug, Clone)]
@@ -37,31 +32,53 @@ impl DockerLogs {
 impl LogSource for DockerLogs {
     /// When Docker is away, a follower gets one error, and goes on when Docker is back.
     fn lines(&self, from: LogStart) -> LogChunks {
-        let (sender, receiver) = mpsc::channel(WAITING_CHUNKS);
-        let mut records = Records::new(sender);
-        let logs = self.clone();
-        tokio::spawn(async move {
-            if from.follow {
-                Follower::new(logs, from, records).run().await;
-            } else if let Err(error) = logs.backlog(from, &mut records).await {
-                let _ = records.fail(error).await;
-            }
-        });
-        ReceiverStream::new(receiver).boxed()
+        if from.follow {
+            return Follower::start(self.clone(), from);
+        }
+        let reading = Reading::Begins(self.clone(), from);
+        stream::unfold(reading, Reading::next).flat_map(stream::iter).boxed()
     }
 }
 
-impl DockerLogs {
-    async fn backlog(&self, from: LogStart, records: &mut Records) -> Result<(), EngineError> {
-        let found = find(&self.engine, &self.containers).await?;
-        let mut last = Vec::new();
-        let sent = send_backlog(&self.engine, &found, from, records).await?;
-        for mut tracker in sent.trackers {
-            tracker.finish(&mut last);
+/// A backlog that is read as far as it is asked for.
+enum Reading {
+    Begins(DockerLogs, LogStart),
+    Goes(Backlogs),
+    Over,
+}
+
+impl Reading {
+    async fn next(self) -> Option<(Vec<Result<Vec<LogRecord>, Failure>>, Self)> {
+        let mut backlogs = match self {
+            Self::Begins(logs, from) => match logs.backlogs(from).await {
+                Ok(backlogs) => backlogs,
+                Err(error) => return Some((vec![Err(error.into())], Self::Over)),
+            },
+            Self::Goes(backlogs) => backlogs,
+            Self::Over => return None,
+        };
+        match backlogs.next().await {
+            Some(records) => Some((vec![Ok(records)], Self::Goes(backlogs))),
+            None => Some((end_of(backlogs).await, Self::Over)),
         }
-        last.into_iter().for_each(|record| records.push(record));
-        let _ = records.flush().await;
-        sent.interrupted.map_or(Ok(()), Err)
+    }
+}
+
+/// What has no line end, and why there is no more.
+async fn end_of(backlogs: Backlogs) -> Vec<Result<Vec<LogRecord>, Failure>> {
+    let ended = backlogs.finish().await;
+    let mut last = Vec::new();
+    for mut tracker in ended.trackers {
+        tracker.finish(&mut last);
+    }
+    let last = Some(last).filter(|last| !last.is_empty()).map(Ok);
+    last.into_iter().chain(ended.interrupted.map(|error| Err(error.into()))).collect()
+}
+
+impl DockerLogs {
+    async fn backlogs(&self, from: LogStart) -> Result<Backlogs, EngineError> {
+        let found = find(&self.engine, &self.containers).await?;
+        Backlogs::open(&self.engine, &found, from).await
     }
 
     /// Starts of containers from a moment ago on, ours or not.
@@ -72,22 +89,6 @@ impl DockerLogs {
         let since = (Timestamp::now().as_second() - 1).to_string();
         let options = EventsOptionsBuilder::new().since(&since).filters(&filters).build();
         Ok(self.engine.docker().await?.events(Some(options)).boxed())
-    }
-
-    /// Sends the backlog that is wanted, and gives the trackers that stand behind it.
-    pub(super) async fn trackers(
-        &self,
-        found: &[Found],
-        from: LogStart,
-        records: &mut Records,
-    ) -> Result<Sent, EngineError> {
-        if from.tail == Some(0) {
-            let now = i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
-            let trackers =
-                found.iter().map(|each| Tracker::new(each.source.clone(), now)).collect();
-            return Ok(Sent { trackers, interrupted: None });
-        }
-        send_backlog(&self.engine, found, from, records).await
     }
 
     /// The containers now. One that is missing (it is being recreated) will be heard of.

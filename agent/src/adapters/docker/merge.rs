@@ -1,14 +1,12 @@
 //! The backlog of several containers as one sequence in the order of time.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use bollard::{Docker, container::LogOutput, query_parameters::LogsOptionsBuilder};
 use futures_util::{
     FutureExt,
     stream::{BoxStream, StreamExt},
 };
-use ripcord_core::Failure;
-use tokio::sync::mpsc;
 
 use super::{
     engine::{Engine, EngineError},
@@ -18,74 +16,42 @@ use super::{
 };
 use crate::ports::{LogRecord, LogStart};
 
-/// So many records go on together where more are at hand: enough to share the cost of each send,
-/// and 1 MiB of usual lines in a reader that stalls.
+/// So many records go on together where more are at hand: enough to share the cost of each step.
 const CHUNK_RECORDS: usize = 512;
 
 /// So much text goes on together, however few records it is.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// What became of a backlog.
+/// The backlogs of several containers, read side by side.
+pub(super) struct Backlogs {
+    engine: Arc<Engine>,
+    docker: Docker,
+    is_tail: bool,
+    /// In the containers' order.
+    each: Vec<Backlog>,
+    interrupted: Option<EngineError>,
+}
+
+/// What became of the backlogs.
 pub(super) struct Sent {
     /// Where reading goes on, in the containers' order. Lines without end wait in them.
     pub(super) trackers: Vec<Tracker>,
-    /// Why it is not complete: Docker went away. What was sent is known to the trackers.
+    /// Why it is not complete: Docker went away. What was given is known to the trackers.
     pub(super) interrupted: Option<EngineError>,
 }
 
-/// Where records go, in chunks.
-pub(super) struct Records {
-    sender: mpsc::Sender<Result<Vec<LogRecord>, Failure>>,
-    chunk: Vec<LogRecord>,
+/// Records that go on together.
+#[derive(Default)]
+pub(super) struct Chunk {
+    pub(super) records: Vec<LogRecord>,
     bytes: usize,
-}
-
-/// The reader went away.
-pub(super) struct ReaderGone;
-
-impl Records {
-    pub(super) fn new(sender: mpsc::Sender<Result<Vec<LogRecord>, Failure>>) -> Self {
-        Self { sender, chunk: Vec::new(), bytes: 0 }
-    }
-
-    /// Adds a record to what goes on next.
-    pub(super) fn push(&mut self, record: LogRecord) {
-        self.bytes += record.line.len();
-        self.chunk.push(record);
-    }
-
-    /// Whether it is enough to go on.
-    pub(super) fn is_full(&self) -> bool {
-        self.chunk.len() >= CHUNK_RECORDS || self.bytes >= CHUNK_BYTES
-    }
-
-    /// Sends what there is.
-    pub(super) async fn flush(&mut self) -> Result<(), ReaderGone> {
-        if self.chunk.is_empty() {
-            return Ok(());
-        }
-        self.bytes = 0;
-        let chunk = Ok(std::mem::take(&mut self.chunk));
-        self.sender.send(chunk).await.map_err(|_closed| ReaderGone)
-    }
-
-    /// Sends what there is, and the failure behind it.
-    pub(super) async fn fail(&mut self, failure: impl Into<Failure>) -> Result<(), ReaderGone> {
-        self.flush().await?;
-        self.sender.send(Err(failure.into())).await.map_err(|_closed| ReaderGone)
-    }
-
-    /// Returns when the reader has gone away.
-    pub(super) async fn closed(&self) {
-        self.sender.closed().await;
-    }
 }
 
 type Frames = BoxStream<'static, Result<LogOutput, bollard::errors::Error>>;
 
 /// One container's backlog, and what of it waits for its turn.
-struct Backlog<'a> {
-    container: &'a Found,
+struct Backlog {
+    container: Found,
     source: Source,
     waiting: VecDeque<LogRecord>,
     is_complete: bool,
@@ -99,94 +65,116 @@ enum Source {
     File(ReadAhead),
 }
 
-/// Sends the backlog of all containers, oldest first.
-pub(super) async fn send_backlog(
-    engine: &Engine,
-    containers: &[Found],
-    from: LogStart,
-    records: &mut Records,
-) -> Result<Sent, EngineError> {
-    let docker = engine.docker().await?;
-    let mut backlogs = Vec::new();
-    for container in containers {
-        backlogs.push(Backlog::open(engine, docker, container, from).await);
-    }
-    let mut interrupted = None;
-    while merge(engine, docker, &mut backlogs, records, &mut interrupted).await.is_ok() {}
-    let _ = records.flush().await;
-    let mut trackers = Vec::new();
-    for backlog in backlogs {
-        trackers.push(backlog.into_tracker().await);
-    }
-    if from.tail.is_some() {
-        trackers.iter_mut().for_each(Tracker::begin_where_it_began);
-    }
-    Ok(Sent { trackers, interrupted })
-}
-
-/// Why merging stops.
-enum Stop {
-    ReaderGone,
-    AllSent,
-}
-
-impl From<ReaderGone> for Stop {
-    fn from(_: ReaderGone) -> Self {
-        Self::ReaderGone
-    }
-}
-
-/// Sends the records of one container up to where another has an older one.
-async fn merge(
-    engine: &Engine,
-    docker: &Docker,
-    backlogs: &mut [Backlog<'_>],
-    records: &mut Records,
-    interrupted: &mut Option<EngineError>,
-) -> Result<(), Stop> {
-    for backlog in backlogs.iter_mut() {
-        if let Some(filled) = backlog.fill(engine, docker).now_or_never() {
-            interrupted_by(interrupted, filled);
-            continue;
+impl Backlogs {
+    /// Opens the backlog of all containers.
+    pub(super) async fn open(
+        engine: &Arc<Engine>,
+        containers: &[Found],
+        from: LogStart,
+    ) -> Result<Self, EngineError> {
+        let docker = engine.docker().await?;
+        let mut each = Vec::new();
+        for container in containers {
+            each.push(Backlog::open(engine, docker, container, from).await);
         }
-        // It has to be waited for, and what is there has not.
-        records.flush().await?;
-        interrupted_by(interrupted, backlog.fill(engine, docker).await);
+        Ok(Self {
+            engine: Arc::clone(engine),
+            docker: docker.clone(),
+            is_tail: from.tail.is_some(),
+            each,
+            interrupted: None,
+        })
     }
-    // The place breaks ties: containers with lines of one time take turns in their order.
-    let turn = |(place, backlog): (usize, &Backlog<'_>)| Some((backlog.next_time()?, place));
-    let mut turns: Vec<(i64, usize)> = backlogs.iter().enumerate().filter_map(turn).collect();
-    turns.sort_unstable();
-    let (_, first) = *turns.first().ok_or(Stop::AllSent)?;
-    let next = turns.get(1).copied();
-    let is_due = |time: i64| next.is_none_or(|next| (time, first) < next);
-    let backlog = &mut backlogs[first];
-    while backlog.next_time().is_some_and(is_due)
-        && let Some(record) = backlog.waiting.pop_front()
-    {
-        records.push(record);
-        if records.is_full() {
-            records.flush().await?;
+
+    /// The next records of all, oldest first; none at the end. What is at hand goes together, and
+    /// waits for nothing.
+    pub(super) async fn next(&mut self) -> Option<Vec<LogRecord>> {
+        let mut chunk = Chunk::default();
+        while !chunk.is_full() {
+            if self.fill(!chunk.records.is_empty()).await == Filled::Waits {
+                break;
+            }
+            // The place breaks ties: containers with lines of one time take turns in their order.
+            let turn = |(place, backlog): (usize, &Backlog)| Some((backlog.next_time()?, place));
+            let mut turns: Vec<_> = self.each.iter().enumerate().filter_map(turn).collect();
+            turns.sort_unstable();
+            let Some((_, first)) = turns.first() else { break };
+            let backlog = &mut self.each[*first];
+            match turns.get(1) {
+                None if chunk.records.is_empty() => return Some(backlog.take_all()),
+                next => chunk.take(backlog, *first, next.copied()),
+            }
+        }
+        (!chunk.records.is_empty()).then_some(chunk.records)
+    }
+
+    /// Reads on where there is nothing; only as far as nothing has to be waited for, if `at_once`.
+    async fn fill(&mut self, at_once: bool) -> Filled {
+        for backlog in &mut self.each {
+            let filling = backlog.fill(&self.engine, &self.docker);
+            let filled = if at_once { filling.now_or_never() } else { Some(filling.await) };
+            match filled {
+                None => return Filled::Waits,
+                Some(Ok(())) => {}
+                Some(Err(error)) => drop(self.interrupted.get_or_insert(error)),
+            }
+        }
+        Filled::All
+    }
+
+    /// What became of it, when no more is wanted.
+    pub(super) async fn finish(self) -> Sent {
+        let mut trackers = Vec::new();
+        for backlog in self.each {
+            let mut tracker = backlog.into_tracker().await;
+            if self.is_tail {
+                tracker.begin_where_it_began();
+            }
+            trackers.push(tracker);
+        }
+        Sent { trackers, interrupted: self.interrupted }
+    }
+}
+
+#[derive(PartialEq)]
+enum Filled {
+    /// Every backlog has a next record or has ended.
+    All,
+    /// One would have to be waited for.
+    Waits,
+}
+
+impl Chunk {
+    pub(super) fn is_full(&self) -> bool {
+        self.records.len() >= CHUNK_RECORDS || self.bytes >= CHUNK_BYTES
+    }
+
+    pub(super) fn push(&mut self, record: LogRecord) {
+        self.bytes += record.line.len();
+        self.records.push(record);
+    }
+
+    /// Takes the records of the backlog at `place` up to where it is the `next` one's turn.
+    fn take(&mut self, backlog: &mut Backlog, place: usize, next: Option<(i64, usize)>) {
+        let is_due = |time: i64| next.is_none_or(|next| (time, place) < next);
+        while !self.is_full()
+            && backlog.next_time().is_some_and(is_due)
+            && let Some(record) = backlog.waiting.pop_front()
+        {
+            self.push(record);
         }
     }
-    Ok(())
 }
 
-fn interrupted_by(interrupted: &mut Option<EngineError>, filled: Result<(), EngineError>) {
-    if let Err(error) = filled {
-        interrupted.get_or_insert(error);
-    }
-}
-
-impl<'a> Backlog<'a> {
-    async fn open(engine: &Engine, docker: &Docker, container: &'a Found, from: LogStart) -> Self {
+impl Backlog {
+    async fn open(engine: &Engine, docker: &Docker, container: &Found, from: LogStart) -> Self {
         let not_before = from.since_unix_nanos.unwrap_or(0);
         let tracker = Tracker::new(container.source.clone(), not_before);
         let source = match jsonfile::open(engine, container, tracker, from).await {
             Ok(file) => Source::File(file),
             Err(tracker) => Source::Engine(frames(docker, container, &tracker, from.tail), tracker),
         };
-        Self { container, source, waiting: VecDeque::new(), is_complete: false }
+        Self { container: container.clone(), source, waiting: VecDeque::new(), is_complete: false }
     }
 
     /// Reads on until there is a next record. A container that was removed has no more. May be
@@ -197,7 +185,7 @@ impl<'a> Backlog<'a> {
                 Source::File(file) => match file.next().await {
                     Ok(Some(records)) => self.waiting = records.into(),
                     Ok(None) => self.is_complete = true,
-                    Err(error) => self.go_on_through_docker(docker, &error),
+                    Err(error) => self.go_on_through(docker, &error),
                 },
                 Source::Engine(frames, tracker) => match frames.next().await {
                     Some(Ok(frame)) => {
@@ -218,13 +206,13 @@ impl<'a> Backlog<'a> {
     }
 
     /// The file failed half-way: Docker tells the rest, and the tracker what of it is new.
-    fn go_on_through_docker(&mut self, docker: &Docker, error: &std::io::Error) {
+    fn go_on_through(&mut self, docker: &Docker, error: &std::io::Error) {
         let Source::File(ReadAhead::Idle(reader)) = &self.source else { return };
         let source = &self.container.source;
         tracing::warn!(%source, %error, "a log's file cannot be read on: the rest comes through docker");
         let mut tracker = reader.tracker().clone();
         tracker.attach();
-        let frames = frames(docker, self.container, &tracker, None);
+        let frames = frames(docker, &self.container, &tracker, None);
         self.source = Source::Engine(frames, tracker);
     }
 
@@ -233,6 +221,10 @@ impl<'a> Backlog<'a> {
             Source::Engine(_, tracker) => tracker,
             Source::File(file) => file.into_tracker().await,
         }
+    }
+
+    fn take_all(&mut self) -> Vec<LogRecord> {
+        std::mem::take(&mut self.waiting).into()
     }
 
     fn next_time(&self) -> Option<i64> {

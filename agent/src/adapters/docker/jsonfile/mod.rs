@@ -9,6 +9,8 @@ mod entry;
 mod parts;
 mod reader;
 mod tail;
+#[cfg(test)]
+mod tests;
 
 use std::{future::pending, io, panic::resume_unwind};
 

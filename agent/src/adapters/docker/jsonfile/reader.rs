@@ -11,10 +11,10 @@ use crate::{
 };
 
 /// How much is read at once: what a reader that stalls holds, twice over.
-const READ_BYTES: u64 = 64 * 1024;
+const READ_BYTES: u64 = 128 * 1024;
 
 /// So many records there usually are in that.
-const CHUNK_RECORDS: usize = 512;
+const CHUNK_RECORDS: usize = 1024;
 
 /// Longest line of a file: 16 KiB that are all escaped, and any labels. What is longer is damage,
 /// such as the zeros that a crash leaves.
