@@ -4,11 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use divan::{Bencher, counter::ItemsCount};
-use futures_util::{Stream, StreamExt, stream, stream::BoxStream};
+use futures_util::{Stream, StreamExt, stream};
 use regex::Regex;
 use ripcord_agent::{
     logs::{LogError, LogHub, LogQuery},
-    ports::{LogRecord, LogSource, LogStart},
+    ports::{LogChunks, LogRecord, LogSource, LogStart},
 };
 use ripcord_core::Failure;
 use ripcord_proto::v1::{StreamLogsResponse, stream_logs_response::Item};
@@ -19,6 +19,8 @@ use tokio::{
 };
 
 const LINES: i64 = 15_000;
+/// So many lines travel together.
+const CHUNK: i64 = 250;
 
 fn main() {
     divan::main();
@@ -30,7 +32,7 @@ struct Burst {
 }
 
 impl LogSource for Burst {
-    fn lines(&self, from: LogStart) -> BoxStream<'static, Result<LogRecord, Failure>> {
+    fn lines(&self, from: LogStart) -> LogChunks {
         if !from.follow {
             return stream::empty().boxed();
         }
@@ -44,7 +46,11 @@ impl LogSource for Burst {
             marker: false,
         };
         stream::once(async move { go.wait_for(|go| *go).await.is_ok() })
-            .flat_map(move |_| stream::iter(0..LINES).map(line.clone()).map(Ok))
+            .flat_map(move |_| {
+                let line = line.clone();
+                let chunk = move |n| (n * CHUNK..(n + 1) * CHUNK).map(line.clone()).collect();
+                stream::iter(0..LINES / CHUNK).map(chunk).map(Ok)
+            })
             .chain(stream::pending())
             .boxed()
     }

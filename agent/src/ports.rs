@@ -270,8 +270,12 @@ pub enum Moment {
 pub trait LogSource: Send + Sync {
     /// Lines in the order of their time per source, oldest first. With `follow` the stream goes on
     /// across restarts of the application until it is dropped; without, it ends with the backlog.
-    fn lines(&self, from: LogStart) -> BoxStream<'static, Result<LogRecord, Failure>>;
+    fn lines(&self, from: LogStart) -> LogChunks;
 }
+
+/// Lines as they travel: those that are there together in one item, none of which is empty, so
+/// that a long backlog costs little per line. A reader holds a few such items, so they are small.
+pub type LogChunks = BoxStream<'static, Result<Vec<LogRecord>, Failure>>;
 
 /// Where to begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -8,8 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use futures_util::{StreamExt as _, stream::BoxStream};
-use ripcord_core::Failure;
+use futures_util::StreamExt as _;
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 use tracing_journald::{Priority, PriorityMappings};
@@ -17,7 +16,7 @@ use tracing_subscriber::{
     EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
-use crate::ports::{LogRecord, LogSource, LogStart};
+use crate::ports::{LogChunks, LogRecord, LogSource, LogStart};
 
 /// How many lines `ripcord logs --agent` can look back on.
 const KEPT_LINES: usize = 4096;
@@ -146,7 +145,7 @@ impl AgentLog {
 }
 
 impl LogSource for AgentLog {
-    fn lines(&self, from: LogStart) -> BoxStream<'static, Result<LogRecord, Failure>> {
+    fn lines(&self, from: LogStart) -> LogChunks {
         let (backlog, new) = {
             let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             let recent = |record: &&LogRecord| {
@@ -157,13 +156,16 @@ impl LogSource for AgentLog {
         };
         let tail = from.tail.and_then(|tail| usize::try_from(tail).ok()).unwrap_or(usize::MAX);
         let skipped = backlog.len().saturating_sub(tail);
-        let backlog = futures_util::stream::iter(backlog.into_iter().skip(skipped).map(Ok));
+        let backlog: Vec<LogRecord> = backlog.into_iter().skip(skipped).collect();
+        let backlog = Some(backlog).filter(|backlog| !backlog.is_empty()).map(Ok);
+        let backlog = futures_util::stream::iter(backlog);
         if !from.follow {
             return backlog.boxed();
         }
         // A follower that lagged skips lines: the hub tells its readers of gaps of its own.
-        let new = BroadcastStream::new(new)
-            .filter_map(async |record: Result<_, BroadcastStreamRecvError>| record.ok().map(Ok));
+        let new = BroadcastStream::new(new).filter_map(
+            async |record: Result<_, BroadcastStreamRecvError>| Some(Ok(vec![record.ok()?])),
+        );
         backlog.chain(new).boxed()
     }
 }

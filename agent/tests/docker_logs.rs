@@ -4,7 +4,7 @@
 #[path = "support/docker.rs"]
 mod support;
 
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use ripcord_agent::{
     adapters::docker::{DockerRuntime, RestartAction},
     ports::{LogRecord, LogStart, Runtime},
@@ -27,11 +27,17 @@ async fn next(lines: &mut Lines) -> LogRecord {
 }
 
 fn follow(runtime: &DockerRuntime) -> Lines {
-    runtime.logs().lines(LogStart { follow: true, ..LogStart::default() })
+    lines(runtime, LogStart { follow: true, ..LogStart::default() })
+}
+
+/// Its lines one by one.
+fn lines(runtime: &DockerRuntime, from: LogStart) -> Lines {
+    let each = |records: Vec<LogRecord>| futures_util::stream::iter(records).map(Ok);
+    runtime.logs().lines(from).map_ok(each).try_flatten().boxed()
 }
 
 async fn backlog(runtime: &DockerRuntime, from: LogStart) -> Vec<LogRecord> {
-    runtime.logs().lines(from).map(Result::unwrap).collect().await
+    lines(runtime, from).map(Result::unwrap).collect().await
 }
 
 fn texts(records: &[LogRecord]) -> Vec<&str> {
@@ -136,11 +142,11 @@ async fn a_follower_without_backlog_gets_only_what_is_new() {
     until("it talks", async || backlog(&runtime, LogStart::default()).await.len() > 10).await;
     let old = backlog(&runtime, LogStart::default()).await;
     let mut lines =
-        runtime.logs().lines(LogStart { tail: Some(0), follow: true, ..LogStart::default() });
+        lines(&runtime, LogStart { tail: Some(0), follow: true, ..LogStart::default() });
     let first = next(&mut lines).await;
     assert!(first.time_unix_nanos > old.last().unwrap().time_unix_nanos);
     let mut lines =
-        runtime.logs().lines(LogStart { tail: Some(5), follow: true, ..LogStart::default() });
+        self::lines(&runtime, LogStart { tail: Some(5), follow: true, ..LogStart::default() });
     count(&mut lines, 0, 100).await;
 }
 
@@ -170,7 +176,7 @@ async fn a_reader_of_an_engine_that_is_down_is_told_so() {
     let runtime =
         DockerRuntime::new(ripcord_agent::adapters::docker::DockerSettings { socket, ..settings });
     for follow in [true, false] {
-        let mut lines = runtime.logs().lines(LogStart { follow, ..LogStart::default() });
+        let mut lines = lines(&runtime, LogStart { follow, ..LogStart::default() });
         let failure = lines.next().await.unwrap().unwrap_err();
         assert!(failure.message.starts_with("cannot reach docker"), "{failure}");
     }

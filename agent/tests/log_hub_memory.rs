@@ -4,10 +4,10 @@
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
-use futures_util::{Stream, StreamExt, stream, stream::BoxStream};
+use futures_util::{Stream, StreamExt, stream};
 use ripcord_agent::{
     logs::{LogError, LogHub, LogQuery},
-    ports::{LogRecord, LogSource, LogStart},
+    ports::{LogChunks, LogRecord, LogSource, LogStart},
 };
 use ripcord_core::Failure;
 use ripcord_proto::v1::{StreamLogsResponse, stream_logs_response::Item};
@@ -22,13 +22,15 @@ struct Torrent {
 }
 
 impl LogSource for Torrent {
-    fn lines(&self, from: LogStart) -> BoxStream<'static, Result<LogRecord, Failure>> {
+    fn lines(&self, from: LogStart) -> LogChunks {
         if !from.follow {
             return stream::empty().boxed();
         }
         let mut go = self.go.clone();
         stream::once(async move { go.wait_for(|go| *go).await.is_ok() })
-            .flat_map(|_| stream::iter(0..LINES).map(|n| Ok(line(n))))
+            .flat_map(|_| {
+                stream::iter(0..LINES / 64).map(|n| Ok((n * 64..(n + 1) * 64).map(line).collect()))
+            })
             .chain(stream::pending())
             .boxed()
     }

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::{
+    StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
 use ripcord_agent::{
     adapters::process::{ProcessRuntime, ProcessSettings},
     ports::{LogRecord, LogStart, Reporter, Runtime, RuntimeHealth},
@@ -44,7 +47,9 @@ fn pid_in(detail: &str) -> String {
 }
 
 fn follow(runtime: &ProcessRuntime) -> BoxStream<'static, Result<LogRecord, Failure>> {
-    runtime.logs().lines(LogStart { follow: true, ..LogStart::default() })
+    let chunks = runtime.logs().lines(LogStart { follow: true, ..LogStart::default() });
+    let each = |records: Vec<LogRecord>| stream::iter(records).map(Ok);
+    chunks.map_ok(each).try_flatten().boxed()
 }
 
 /// The next line of the application's own that contains `text`.
@@ -218,7 +223,7 @@ async fn the_log_can_be_read_from_its_end_and_from_an_instant_and_outlives_the_a
 
     let runtime = ProcessRuntime::new(settings);
     let read = async |from: LogStart| -> Vec<LogRecord> {
-        runtime.logs().lines(from).map(Result::unwrap).collect().await
+        runtime.logs().lines(from).map(Result::unwrap).concat().await
     };
     let all = read(LogStart::default()).await;
     assert!(all.windows(2).all(|pair| pair[0].time_unix_nanos < pair[1].time_unix_nanos));

@@ -1,6 +1,7 @@
 //! The controller: says what should run where, tells what happens, and remembers nothing.
 
 mod alarm;
+mod batch;
 mod certs;
 mod check;
 mod cli;

@@ -1,9 +1,11 @@
 //! Cuts what programs print into lines, so that no output, however strange, makes the agent grow.
 
+use memchr::memchr;
+
 use crate::ports::LOG_LINE_BYTES;
 
 /// Collects bytes, and gives them back as lines of at most [`LOG_LINE_BYTES`].
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct LineCutter {
     pending: Vec<u8>,
 }
@@ -11,9 +13,13 @@ pub(super) struct LineCutter {
 impl LineCutter {
     /// Takes the next bytes, and appends the lines that they complete to `lines`.
     pub(super) fn push(&mut self, mut bytes: &[u8], lines: &mut Vec<String>) {
-        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
-            self.extend(&bytes[..end], lines);
-            self.end_line(lines);
+        while let Some(end) = memchr(b'\n', bytes) {
+            if self.pending.is_empty() && end <= LOG_LINE_BYTES {
+                append_line(&bytes[..end], lines);
+            } else {
+                self.extend(&bytes[..end], lines);
+                self.end_line(lines);
+            }
             bytes = &bytes[end + 1..];
         }
         self.extend(bytes, lines);
@@ -44,10 +50,13 @@ impl LineCutter {
     }
 
     fn end_line(&mut self, lines: &mut Vec<String>) {
-        let line = self.pending.strip_suffix(b"\r").unwrap_or(&self.pending);
-        append_text(line, lines);
+        append_line(&self.pending, lines);
         self.pending.clear();
     }
+}
+
+fn append_line(line: &[u8], lines: &mut Vec<String>) {
+    append_text(line.strip_suffix(b"\r").unwrap_or(line), lines);
 }
 
 /// Where to cut so that no character is torn: at most three bytes before the end.
@@ -62,6 +71,12 @@ fn character_boundary(bytes: &[u8]) -> usize {
 
 /// Appends the bytes as text. Replacing invalid UTF-8 makes text longer, so it is bounded again.
 fn append_text(bytes: &[u8], lines: &mut Vec<String>) {
+    if let Ok(text) = str::from_utf8(bytes)
+        && text.len() <= LOG_LINE_BYTES
+    {
+        lines.push(text.to_owned());
+        return;
+    }
     let text = String::from_utf8_lossy(bytes);
     let mut rest = text.as_ref();
     while rest.len() > LOG_LINE_BYTES {

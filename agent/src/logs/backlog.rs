@@ -1,9 +1,9 @@
 //! One reading of what a source has kept: streamed through, with a mark for every line.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, vec};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::StreamExt;
 use ripcord_core::Failure;
 use tokio::{
     sync::watch,
@@ -12,21 +12,21 @@ use tokio::{
 
 use super::{
     LineFilter, LogHub,
-    batch::{Batcher, wire_line},
+    batch::Batcher,
     cursor,
     hub::now_unix_nanos,
     limits::BATCH_DELAY,
-    position::{Key, Mark, Numbering, OpenRun, Pieces, Positions, fingerprint},
+    position::{Counted, Key, Mark, Numbering, OpenRun, Positions, fingerprint, in_pieces},
     restarts::Restarts,
 };
-use crate::ports::{LogRecord, LogSource, LogStart};
+use crate::ports::{LogChunks, LogRecord, LogSource, LogStart};
 
 pub(super) struct Backlog {
     source: Arc<dyn LogSource>,
     restarts: watch::Receiver<Arc<Restarts>>,
-    records: BoxStream<'static, Result<LogRecord, Failure>>,
-    /// What is left of a record that is longer than a line may be.
-    pieces: Pieces,
+    chunks: LogChunks,
+    /// What is left of the chunk that came last.
+    records: vec::IntoIter<LogRecord>,
     numbering: Numbering,
     tail: Option<u64>,
     since: Option<i64>,
@@ -38,7 +38,7 @@ pub(super) struct Backlog {
 }
 
 enum Next {
-    Line(LogRecord),
+    Lines(Vec<LogRecord>),
     /// The batch has waited long enough.
     Due,
     End,
@@ -61,8 +61,8 @@ impl Backlog {
             source: Arc::clone(hub.source()),
             restarts: hub.restarts().clone(),
             read_at: now_unix_nanos(),
-            records: hub.source().lines(from),
-            pieces: Pieces::default(),
+            chunks: hub.source().lines(from),
+            records: Vec::new().into_iter(),
             numbering: Numbering::default(),
             tail: from.tail,
             since: from.since_unix_nanos,
@@ -79,8 +79,12 @@ impl Backlog {
         filter: Option<&LineFilter>,
     ) -> Result<Option<Bytes>, Failure> {
         while !self.ended && !self.batcher.is_full() {
-            match self.next_line().await? {
-                Next::Line(record) => self.take(record, seen, filter),
+            if let Some(first) = self.records.as_slice().first() {
+                self.take_run(Key::of(first), seen, filter);
+                continue;
+            }
+            match self.next_chunk().await? {
+                Next::Lines(records) => self.records = in_pieces(records).into_iter(),
                 Next::Due => break,
                 Next::End => {
                     self.settle(seen).await?;
@@ -91,51 +95,48 @@ impl Backlog {
         Ok((!self.batcher.is_empty()).then(|| self.batcher.finish(&cursor::encode(seen))))
     }
 
-    async fn next_line(&mut self) -> Result<Next, Failure> {
-        if let Some(piece) = self.pieces.next() {
-            return Ok(Next::Line(piece));
-        }
+    async fn next_chunk(&mut self) -> Result<Next, Failure> {
         // A tail waits for its end, or a full batch: only then are its ordinals known.
-        let record = if self.batcher.is_empty() || self.tail.is_some() {
-            self.records.next().await
+        let records = if self.batcher.is_empty() || self.tail.is_some() {
+            self.chunks.next().await
         } else {
-            match timeout_at(self.flush_at, self.records.next()).await {
-                Ok(record) => record,
+            match timeout_at(self.flush_at, self.chunks.next()).await {
+                Ok(records) => records,
                 Err(_) => return Ok(Next::Due),
             }
         };
-        let Some(record) = record else { return Ok(Next::End) };
-        self.pieces = Pieces::of(record?);
-        Ok(self.pieces.next().map_or(Next::Due, Next::Line))
+        records.map_or(Ok(Next::End), |records| records.map(Next::Lines))
     }
 
-    fn take(&mut self, record: LogRecord, seen: &mut Positions, filter: Option<&LineFilter>) {
-        let key = Key::of(&record);
-        let Some(mark) = self.admit(&key, &record, seen) else { return };
-        seen.advance(&key, mark);
-        let LogRecord { source, time_unix_nanos, marker, line, .. } = &record;
-        if filter.is_none_or(|filter| filter.passes(source, *time_unix_nanos, *marker, line)) {
-            if self.batcher.is_empty() {
-                self.flush_at = Instant::now() + BATCH_DELAY;
-            }
-            let deployment = self.restarts.borrow().in_place_at(record.time_unix_nanos);
-            self.batcher.push(&wire_line(record, deployment));
+    /// Takes the lines of one key that come next, up to the batch's end: what they share is looked
+    /// up once.
+    fn take_run(&mut self, key: Key, seen: &mut Positions, filter: Option<&LineFilter>) {
+        let restarts = Arc::clone(&self.restarts.borrow());
+        let count = self.numbering.count_of(&key);
+        let mut last = seen.marks.get(&key).copied();
+        if self.batcher.is_empty() {
+            self.flush_at = Instant::now() + BATCH_DELAY;
         }
-    }
-
-    /// The mark of a line that the reader has not seen.
-    fn admit(&mut self, key: &Key, record: &LogRecord, seen: &mut Positions) -> Option<Mark> {
-        if self.tail.is_some() {
-            // The oldest line so far is where somebody who resumes now must begin. The mark
-            // before it may be days older.
-            if !record.marker {
-                seen.horizon = seen.horizon.min(record.time_unix_nanos);
+        while !self.batcher.is_full()
+            && self.records.as_slice().first().is_some_and(|record| key.is_of(record))
+            && let Some(record) = self.records.next()
+        {
+            let mark = match self.tail {
+                Some(_) => tail_mark(count, &record, self.since, &mut seen.horizon),
+                None => Some(count.number(record.time_unix_nanos)).filter(|mark| {
+                    mark.time >= seen.horizon && last.is_none_or(|last| last < *mark)
+                }),
+            };
+            let Some(mark) = mark else { continue };
+            last = last.max(Some(mark));
+            let LogRecord { source, time_unix_nanos: time, marker, line, .. } = &record;
+            if filter.is_none_or(|filter| filter.passes(source, *time, *marker, line)) {
+                self.batcher.push(&record, restarts.in_place_at(*time));
             }
-            let mark = self.numbering.number_tail(key, record);
-            return self.since.is_none_or(|since| record.time_unix_nanos >= since).then_some(mark);
         }
-        let mark = self.numbering.number(key, record.time_unix_nanos);
-        (!seen.covers(key, mark)).then_some(mark)
+        if let Some(last) = last {
+            seen.advance(&key, last);
+        }
     }
 
     /// All was read: says so in `seen`.
@@ -151,6 +152,21 @@ impl Backlog {
     }
 }
 
+/// The mark of a line of a tail, if it is wanted. The oldest line so far is where somebody who
+/// resumes now must begin; the mark of a deployment before it may be days older.
+fn tail_mark(
+    count: &mut Counted,
+    record: &LogRecord,
+    since: Option<i64>,
+    horizon: &mut i64,
+) -> Option<Mark> {
+    if !record.marker {
+        *horizon = (*horizon).min(record.time_unix_nanos);
+    }
+    let mark = count.number_tail(record);
+    since.is_none_or(|since| record.time_unix_nanos >= since).then_some(mark)
+}
+
 /// A tail may begin in the midst of lines of one time. How many of them came before is found by
 /// reading that time from its start, up to the line that was read last.
 async fn close_runs(
@@ -160,10 +176,10 @@ async fn close_runs(
 ) -> Result<(), Failure> {
     let Some(since) = open.values().map(|run| run.mark.time).min() else { return Ok(()) };
     let from = LogStart { since_unix_nanos: Some(since), ..LogStart::default() };
-    let mut records = source.lines(from);
+    let mut chunks = source.lines(from);
     let mut numbering = Numbering::default();
-    while let Some(record) = records.next().await {
-        for piece in Pieces::of(record?) {
+    while let Some(records) = chunks.next().await {
+        for piece in in_pieces(records?) {
             let key = Key::of(&piece);
             let mark = numbering.number(&key, piece.time_unix_nanos);
             if open.get(&key).is_some_and(|run| run.ends_at(mark, fingerprint(&piece))) {

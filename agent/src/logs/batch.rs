@@ -6,7 +6,7 @@ use std::{ops::Range, sync::Arc};
 use bytes::Bytes;
 use prost::encoding::{self, WireType};
 use ripcord_core::DeploymentNumber;
-use ripcord_proto::v1::{LogLine, OutputStream, StreamLogsResponse, stream_logs_response::Item};
+use ripcord_proto::v1::{OutputStream, StreamLogsResponse, stream_logs_response::Item};
 
 use super::{
     LineFilter,
@@ -26,11 +26,45 @@ pub struct Batcher {
 }
 
 impl Batcher {
-    /// Adds a line, and says where it is in the batch.
-    pub fn push(&mut self, line: &LogLine) -> Range<usize> {
+    /// Adds a line as a `LogLine`, written down as prost would, without building one: there are
+    /// millions of them. Says where it is in the batch.
+    pub fn push(
+        &mut self,
+        record: &LogRecord,
+        deployment: Option<DeploymentNumber>,
+    ) -> Range<usize> {
         let start = self.encoded.len();
-        encoding::message::encode(LINES, line, &mut self.encoded);
+        let time = record.time_unix_nanos.cast_unsigned();
+        let deployment = deployment.map_or(0, |number| number.0);
+        let stream = if record.stderr { OutputStream::Stderr } else { OutputStream::Stdout };
+        let texts = text_bytes(&record.source) + text_bytes(&record.line);
+        let numbers = number_bytes(time) + number_bytes(deployment);
+        let length = texts + numbers + 2 + if record.marker { MARKER_BYTES } else { 0 };
+        encoding::encode_key(LINES, WireType::LengthDelimited, &mut self.encoded);
+        encoding::encode_varint(length as u64, &mut self.encoded);
+        self.push_number(1, time);
+        self.push_text(2, &record.source);
+        self.push_number(3, deployment);
+        self.push_number(4, stream as u64);
+        self.push_text(5, &record.line);
+        self.push_number(6, record.marker.into());
         start..self.encoded.len()
+    }
+
+    /// Like all of proto3, nothing where it is 0.
+    fn push_number(&mut self, tag: u32, number: u64) {
+        if number != 0 {
+            encoding::encode_key(tag, WireType::Varint, &mut self.encoded);
+            encoding::encode_varint(number, &mut self.encoded);
+        }
+    }
+
+    fn push_text(&mut self, tag: u32, text: &str) {
+        if !text.is_empty() {
+            encoding::encode_key(tag, WireType::LengthDelimited, &mut self.encoded);
+            encoding::encode_varint(text.len() as u64, &mut self.encoded);
+            self.encoded.extend_from_slice(text.as_bytes());
+        }
     }
 
     /// Adds a line that is encoded already.
@@ -66,17 +100,15 @@ pub fn response(batch: Bytes) -> StreamLogsResponse {
     StreamLogsResponse { item: Some(Item::Batch(batch)) }
 }
 
-/// The record as it goes over the wire.
-pub(super) fn wire_line(record: LogRecord, deployment: Option<DeploymentNumber>) -> LogLine {
-    let stream = if record.stderr { OutputStream::Stderr } else { OutputStream::Stdout };
-    LogLine {
-        time_unix_nanos: record.time_unix_nanos,
-        source: record.source.as_ref().to_owned(),
-        deployment: deployment.map_or(0, |number| number.0),
-        stream: stream.into(),
-        line: record.line,
-        marker: record.marker,
-    }
+/// What a number takes, with its key of one byte.
+fn number_bytes(number: u64) -> usize {
+    if number == 0 { 0 } else { 1 + encoding::encoded_len_varint(number) }
+}
+
+/// What a text takes, with its key of one byte.
+fn text_bytes(text: &str) -> usize {
+    let length = text.len();
+    if length == 0 { 0 } else { 1 + encoding::encoded_len_varint(length as u64) + length }
 }
 
 /// A batch of live lines, as all readers share it.
@@ -107,14 +139,14 @@ pub(super) struct IndexedLine {
 const MARKER_BYTES: usize = 2;
 
 impl IndexedLine {
-    pub(super) fn new(key: Key, mark: Mark, line: &LogLine, frame: Range<usize>) -> Self {
+    pub(super) fn new(key: Key, mark: Mark, record: &LogRecord, frame: Range<usize>) -> Self {
         let small = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
         Self {
             key,
             mark,
-            time: line.time_unix_nanos,
+            time: record.time_unix_nanos,
             frame: small(frame.start)..small(frame.end),
-            text_bytes: small(line.line.len()),
+            text_bytes: small(record.line.len()),
         }
     }
 }

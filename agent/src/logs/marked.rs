@@ -3,10 +3,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use futures_util::{
-    StreamExt,
-    stream::{self, BoxStream},
-};
+use futures_util::{StreamExt, stream};
 use ripcord_core::Failure;
 use tokio::{
     sync::watch,
@@ -14,7 +11,7 @@ use tokio::{
 };
 
 use super::restarts::Restarts;
-use crate::ports::{LogRecord, LogSource, LogStart};
+use crate::ports::{LogChunks, LogRecord, LogSource, LogStart};
 
 /// A follower's marks wait so long for lines from before them: sources take their time.
 const WAIT: Duration = Duration::from_millis(250);
@@ -26,7 +23,7 @@ pub(super) struct Marked {
 }
 
 impl LogSource for Marked {
-    fn lines(&self, from: LogStart) -> BoxStream<'static, Result<LogRecord, Failure>> {
+    fn lines(&self, from: LogStart) -> LogChunks {
         let mut restarts = self.restarts.clone();
         let since = from.since_unix_nanos.unwrap_or(i64::MIN);
         let marks: VecDeque<_> = restarts.borrow_and_update().marks_from(since).collect();
@@ -42,14 +39,14 @@ impl LogSource for Marked {
             waits_until: from.follow.then(|| Instant::now() + WAIT),
         };
         stream::unfold(reading, async |mut reading| {
-            reading.next().await.map(|record| (record, reading))
+            reading.next().await.map(|chunk| (chunk, reading))
         })
         .boxed()
     }
 }
 
 struct Reading {
-    records: BoxStream<'static, Result<LogRecord, Failure>>,
+    records: LogChunks,
     /// Marks that were not given yet.
     marks: VecDeque<LogRecord>,
     /// New marks are at or after this time.
@@ -59,21 +56,22 @@ struct Reading {
     follows: bool,
     /// Set until the tail has begun: older marks are not part of it.
     tail: Option<u64>,
-    held: Option<Result<LogRecord, Failure>>,
+    /// Lines that were read and not given yet.
+    held: Option<Result<Vec<LogRecord>, Failure>>,
     is_over: bool,
     /// Set while marks wait for older lines, which a follower's source may still send.
     waits_until: Option<Instant>,
 }
 
 impl Reading {
-    async fn next(&mut self) -> Option<Result<LogRecord, Failure>> {
+    async fn next(&mut self) -> Option<Result<Vec<LogRecord>, Failure>> {
         loop {
             if self.may_pass()
                 && let Some(mark) = self.marks.pop_front()
             {
-                return Some(Ok(mark));
+                return Some(Ok(vec![mark]));
             }
-            if let Some(held) = self.held.take() {
+            if let Some(held) = self.held_before_mark() {
                 return Some(held);
             }
             if self.is_over {
@@ -82,7 +80,7 @@ impl Reading {
             tokio::select! {
                 biased;
                 is_open = changed(&mut self.restarts) => self.take_marks(is_open),
-                record = self.records.next() => self.hold(record),
+                records = self.records.next() => self.hold(records),
                 () = at(self.waits_until) => self.waits_until = None,
             }
         }
@@ -92,10 +90,21 @@ impl Reading {
     fn may_pass(&self) -> bool {
         let Some(mark) = self.marks.front() else { return false };
         match &self.held {
-            Some(Ok(record)) => mark.time_unix_nanos <= record.time_unix_nanos,
+            Some(Ok(records)) => records.first().is_some_and(|first| is_before(mark, first)),
             Some(Err(_)) => false,
             None => self.is_over || (self.follows && self.waits_until.is_none()),
         }
+    }
+
+    /// What is held, as far as the next mark, which does not come before its first line.
+    fn held_before_mark(&mut self) -> Option<Result<Vec<LogRecord>, Failure>> {
+        let mut held = self.held.take()?;
+        if let (Ok(records), Some(mark)) = (&mut held, self.marks.front())
+            && let Some(at) = records.iter().position(|record| is_before(mark, record))
+        {
+            self.held = Some(Ok(records.split_off(at)));
+        }
+        Some(held)
     }
 
     fn take_marks(&mut self, is_open: bool) {
@@ -108,19 +117,20 @@ impl Reading {
         self.waits_until = Some(Instant::now() + WAIT);
     }
 
-    fn hold(&mut self, record: Option<Result<LogRecord, Failure>>) {
-        match (&record, self.tail.take()) {
-            (Some(Ok(record)), Some(_)) => self.forget_before(record.time_unix_nanos),
+    fn hold(&mut self, records: Option<Result<Vec<LogRecord>, Failure>>) {
+        match (&records, self.tail.take()) {
+            (Some(Ok(records)), Some(_)) => self.forget_before(records),
             (None, Some(tail)) => self.keep_last(tail),
             (Some(Ok(_) | Err(_)) | None, _) => {}
         }
-        self.is_over = record.is_none();
-        self.held = record;
+        self.is_over = records.is_none();
+        self.held = records;
     }
 
     /// The mark before the first line of a tail stays: it says whose line that is.
-    fn forget_before(&mut self, time: i64) {
-        let older = self.marks.iter().filter(|mark| mark.time_unix_nanos <= time).count();
+    fn forget_before(&mut self, records: &[LogRecord]) {
+        let Some(first) = records.first() else { return };
+        let older = self.marks.iter().filter(|mark| is_before(mark, first)).count();
         self.marks.drain(..older.saturating_sub(1));
     }
 
@@ -128,6 +138,11 @@ impl Reading {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         self.marks.drain(..self.marks.len().saturating_sub(count));
     }
+}
+
+/// Whether this mark comes before that line.
+fn is_before(mark: &LogRecord, record: &LogRecord) -> bool {
+    mark.time_unix_nanos <= record.time_unix_nanos
 }
 
 /// Whether there are other restarts now, and not the end of all news; never, for whoever does not ask.

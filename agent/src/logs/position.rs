@@ -21,11 +21,16 @@ impl Key {
     pub(super) fn of(record: &LogRecord) -> Self {
         Self { source: Arc::clone(&record.source), marker: record.marker }
     }
+
+    pub(super) fn is_of(&self, record: &LogRecord) -> bool {
+        let is_same = Arc::ptr_eq(&self.source, &record.source) || self.source == record.source;
+        is_same && self.marker == record.marker
+    }
 }
 
 /// The place of a line among those of its key: its time, and its ordinal among the lines of that
 /// time, counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Mark {
     pub(super) time: i64,
     pub(super) nth: u32,
@@ -94,12 +99,35 @@ pub(super) struct Numbering {
     keys: HashMap<Key, Counted>,
 }
 
-#[derive(Debug)]
-struct Counted {
+/// The count of one key.
+#[derive(Debug, Default)]
+pub(super) struct Counted {
     mark: Mark,
     first_time: i64,
     total: u64,
     last_line: u64,
+}
+
+impl Counted {
+    /// The mark of the next line; see [`Numbering::number`].
+    pub(super) fn number(&mut self, time: i64) -> Mark {
+        if self.total == 0 {
+            self.first_time = time;
+        }
+        self.mark = if self.total == 0 || time > self.mark.time {
+            Mark { time, nth: 1 }
+        } else {
+            Mark { nth: self.mark.nth.saturating_add(1), ..self.mark }
+        };
+        self.total += 1;
+        self.mark
+    }
+
+    /// Like `number`, for a reading with `tail`, whose first ordinals are a guess.
+    pub(super) fn number_tail(&mut self, record: &LogRecord) -> Mark {
+        self.last_line = fingerprint(record);
+        self.number(record.time_unix_nanos)
+    }
 }
 
 /// The last line of a key whose first lines of that time were not read.
@@ -120,28 +148,12 @@ impl Numbering {
     /// The mark of the next line of `key`. A time that goes back counts as the time before it:
     /// the line keeps its place behind the others and is not lost.
     pub(super) fn number(&mut self, key: &Key, time: i64) -> Mark {
-        let Some(counted) = self.keys.get_mut(key) else {
-            let mark = Mark { time, nth: 1 };
-            let counted = Counted { mark, first_time: time, total: 1, last_line: 0 };
-            self.keys.insert(key.clone(), counted);
-            return mark;
-        };
-        counted.total += 1;
-        counted.mark = if time > counted.mark.time {
-            Mark { time, nth: 1 }
-        } else {
-            Mark { nth: counted.mark.nth.saturating_add(1), ..counted.mark }
-        };
-        counted.mark
+        self.count_of(key).number(time)
     }
 
-    /// Like `number`, for a reading with `tail`, whose first ordinals are a guess.
-    pub(super) fn number_tail(&mut self, key: &Key, record: &LogRecord) -> Mark {
-        let mark = self.number(key, record.time_unix_nanos);
-        if let Some(counted) = self.keys.get_mut(key) {
-            counted.last_line = fingerprint(record);
-        }
-        mark
+    /// The count of `key`, for many lines of it in a row.
+    pub(super) fn count_of(&mut self, key: &Key) -> &mut Counted {
+        self.keys.entry(key.clone()).or_default()
     }
 
     /// The keys at or after `horizon` whose ordinals are a guess, since the last `tail` lines
@@ -165,13 +177,21 @@ pub(super) fn fingerprint(record: &LogRecord) -> u64 {
     hasher.finish()
 }
 
+/// The records, each with at most [`LOG_LINE_BYTES`]: a stream's chunk, ready to be numbered.
+pub(super) fn in_pieces(records: Vec<LogRecord>) -> Vec<LogRecord> {
+    if records.iter().all(|record| record.line.len() <= LOG_LINE_BYTES) {
+        return records;
+    }
+    records.into_iter().flat_map(Pieces::of).collect()
+}
+
 /// A record in pieces of at most [`LOG_LINE_BYTES`]. Sources split long lines themselves; one that
 /// forgets must not make batches that no reader accepts.
-#[derive(Debug, Default)]
-pub(super) struct Pieces(Option<(LogRecord, usize)>);
+#[derive(Debug)]
+struct Pieces(Option<(LogRecord, usize)>);
 
 impl Pieces {
-    pub(super) fn of(record: LogRecord) -> Self {
+    fn of(record: LogRecord) -> Self {
         Self(Some((record, 0)))
     }
 }

@@ -6,12 +6,14 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use ripcord_core::{DeploymentNumber, EnvironmentName, Event, Sequence, Timestamp, notice};
-use ripcord_proto::v1::{LogLine, OutputStream};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::{Batcher, LineFilter, LogQuery};
-use crate::journal::{Chapter, Journal, JournalError, Record};
+use crate::{
+    journal::{Chapter, Journal, JournalError, Record},
+    ports::LogRecord,
+};
 
 /// How many events are read from the journal at once.
 const CHAPTER: usize = 512;
@@ -135,7 +137,7 @@ impl Backlog {
         self.tail = None;
         let (mut batches, mut batcher) = (Vec::new(), Batcher::default());
         for record in self.records.drain(..) {
-            let _ = batcher.push(&line(&record));
+            let _ = batcher.push(&line(&record), record.entry.deployment);
             if batcher.is_full() {
                 batches.push(batcher.finish(&cursor(record.sequence)));
             }
@@ -150,16 +152,16 @@ impl Backlog {
 /// What is said in place of a story that is not there any more.
 fn removal(number: DeploymentNumber, at: Timestamp) -> Bytes {
     let mut batcher = Batcher::default();
-    let _ = batcher.push(&LogLine {
+    let record = LogRecord {
         time_unix_nanos: at.0.saturating_mul(1_000_000),
-        source: "ripcord".to_owned(),
-        deployment: number.0,
-        stream: OutputStream::Stdout.into(),
+        source: "ripcord".into(),
+        stderr: false,
         line: format!(
             "the story of deployment {number} was removed, as `keep_days` asks; this is what is left"
         ),
         marker: true,
-    });
+    };
+    let _ = batcher.push(&record, Some(number));
     batcher.finish(&cursor(Sequence::default()))
 }
 
@@ -176,17 +178,15 @@ fn wants(record: &Record, query: &LogQuery, filter: Option<&LineFilter>) -> bool
     recent && filter.is_none_or(passes)
 }
 
-fn line(record: &Record) -> LogLine {
+fn line(record: &Record) -> LogRecord {
     let (source, stderr, text) = match &record.entry.event {
-        Event::Output { source, stderr, line } => (source.clone(), *stderr, line.clone()),
-        _event => ("ripcord".to_owned(), false, notice::sentence(&record.entry)),
+        Event::Output { source, stderr, line } => (source.as_str(), *stderr, line.clone()),
+        _event => ("ripcord", false, notice::sentence(&record.entry)),
     };
-    let stream = if stderr { OutputStream::Stderr } else { OutputStream::Stdout };
-    LogLine {
+    LogRecord {
         time_unix_nanos: record.at.0.saturating_mul(1_000_000),
-        source,
-        deployment: record.entry.deployment.map_or(0, |number| number.0),
-        stream: stream.into(),
+        source: source.into(),
+        stderr,
         line: text,
         marker: false,
     }

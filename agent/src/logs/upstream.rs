@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::StreamExt;
 use ripcord_core::Failure;
 use tokio::{
     sync::watch,
@@ -11,15 +11,15 @@ use tokio::{
 };
 
 use super::{
-    batch::{Batch, Batcher, IndexedLine, wire_line},
+    batch::{Batch, Batcher, IndexedLine},
     cursor,
     feed::Feed,
     hub::now_unix_nanos,
     limits::{BATCH_DELAY, CATCH_UP, PRIME_TAIL, RETRY_FIRST, RETRY_LONGEST},
-    position::{Key, Mark, Numbering, Pieces, Positions},
+    position::{Key, Mark, Numbering, Positions, in_pieces},
     restarts::Restarts,
 };
-use crate::ports::{LogRecord, LogSource, LogStart};
+use crate::ports::{LogChunks, LogRecord, LogSource, LogStart};
 
 /// Whose markers are those of this file.
 const OWN_SOURCE: &str = "ripcord";
@@ -106,8 +106,8 @@ impl Upstream {
         let mut numbering = Numbering::default();
         loop {
             match self.next(&mut records).await {
-                Next::Record(record) => {
-                    for piece in Pieces::of(record) {
+                Next::Records(records) => {
+                    for piece in in_pieces(records) {
                         self.take(piece, &mut numbering, &seen).await;
                     }
                 }
@@ -131,17 +131,17 @@ impl Upstream {
         Ok(end)
     }
 
-    async fn next(&self, records: &mut Records) -> Next {
-        let record = if self.lines.is_empty() {
+    async fn next(&self, records: &mut LogChunks) -> Next {
+        let chunk = if self.lines.is_empty() {
             records.next().await
         } else {
             match timeout_at(self.flush_at, records.next()).await {
-                Ok(record) => record,
+                Ok(chunk) => chunk,
                 Err(_) => return Next::Due,
             }
         };
-        match record {
-            Some(Ok(record)) => Next::Record(record),
+        match chunk {
+            Some(Ok(records)) => Next::Records(records),
             Some(Err(failure)) => Next::End(Err(failure)),
             None => Next::End(Ok(())),
         }
@@ -154,7 +154,7 @@ impl Upstream {
             return;
         }
         self.recovered();
-        self.add(key, mark, record);
+        self.add(key, mark, &record);
         if self.batcher.is_full() {
             self.flush();
             // Readers on this thread get their turn before the ring goes on.
@@ -162,7 +162,7 @@ impl Upstream {
         }
     }
 
-    fn add(&mut self, key: Key, mark: Mark, record: LogRecord) {
+    fn add(&mut self, key: Key, mark: Mark, record: &LogRecord) {
         if self.lines.is_empty() {
             self.flush_at = Instant::now() + BATCH_DELAY;
         }
@@ -170,9 +170,8 @@ impl Upstream {
             seen.advance(&key, mark);
         }
         let deployment = self.restarts.borrow().in_place_at(record.time_unix_nanos);
-        let line = wire_line(record, deployment);
-        let frame = self.batcher.push(&line);
-        self.lines.push(IndexedLine::new(key, mark, &line, frame));
+        let frame = self.batcher.push(record, deployment);
+        self.lines.push(IndexedLine::new(key, mark, record, frame));
     }
 
     fn flush(&mut self) {
@@ -211,15 +210,13 @@ impl Upstream {
             line: format!("the log was interrupted, trying again: {failure}"),
             marker: true,
         };
-        self.add(key, mark, record);
+        self.add(key, mark, &record);
         self.flush();
     }
 }
 
-type Records = BoxStream<'static, Result<LogRecord, Failure>>;
-
 enum Next {
-    Record(LogRecord),
+    Records(Vec<LogRecord>),
     /// The batch has waited long enough.
     Due,
     End(Result<(), Failure>),
@@ -250,9 +247,9 @@ async fn end_of_log(source: &dyn LogSource) -> Result<Positions, Failure> {
 async fn count(source: &dyn LogSource, from: LogStart) -> Result<(Positions, Numbering), Failure> {
     let mut positions = Positions::since(i64::MIN);
     let mut numbering = Numbering::default();
-    let mut records = source.lines(from);
-    while let Some(record) = records.next().await {
-        for piece in Pieces::of(record?) {
+    let mut chunks = source.lines(from);
+    while let Some(records) = chunks.next().await {
+        for piece in in_pieces(records?) {
             let key = Key::of(&piece);
             let mark = numbering.number(&key, piece.time_unix_nanos);
             positions.advance(&key, mark);

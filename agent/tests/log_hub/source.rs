@@ -10,8 +10,8 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{StreamExt, stream, stream::BoxStream};
-use ripcord_agent::ports::{LogRecord, LogSource, LogStart};
+use futures_util::{StreamExt, stream};
+use ripcord_agent::ports::{LogChunks, LogRecord, LogSource, LogStart};
 use ripcord_core::{Failure, FailureKind};
 use tokio::sync::watch;
 
@@ -100,7 +100,7 @@ impl Source {
 }
 
 impl LogSource for Source {
-    fn lines(&self, from: LogStart) -> BoxStream<'static, Result<LogRecord, Failure>> {
+    fn lines(&self, from: LogStart) -> LogChunks {
         if self.0.refusals.load(Ordering::SeqCst) > 0 {
             self.0.refusals.fetch_sub(1, Ordering::SeqCst);
             return stream::iter([Err(broken())]).boxed();
@@ -161,7 +161,7 @@ impl Drop for Reading {
 }
 
 impl Reading {
-    async fn next(mut self) -> Option<(Result<LogRecord, Failure>, Self)> {
+    async fn next(mut self) -> Option<(Result<Vec<LogRecord>, Failure>, Self)> {
         let mut written = self.inner.written.subscribe();
         loop {
             if self.over || (!self.from.follow && self.next >= self.wanted.len()) {
@@ -183,7 +183,7 @@ impl Reading {
             self.next += 1;
             if self.wanted.get(self.next - 1).is_none_or(|wanted| *wanted) {
                 self.pause().await;
-                return Some((Ok(line), self));
+                return Some((Ok(vec![line]), self));
             }
         }
     }

@@ -16,12 +16,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures_util::stream::{self, BoxStream, StreamExt as _};
+use futures_util::stream::{self, StreamExt as _};
 use ripcord_agent::{
     engine::{Carried, Clock, Driver, EnvironmentHandle, Parts, ProbePlan, Setup},
     journal::{Journal, Record, file_in},
     ports::{
-        Between, Hooks, LogRecord, LogSource, LogStart, Moment, PreparedCommit, Probe, Question,
+        Between, Hooks, LogChunks, LogSource, LogStart, Moment, PreparedCommit, Probe, Question,
         Reporter, Runtime, RuntimeHealth, Sample, SourceRepository, TreeState, Verifier,
     },
 };
@@ -206,7 +206,7 @@ impl Runtime for World {
 struct NoLog;
 
 impl LogSource for NoLog {
-    fn lines(&self, _: LogStart) -> BoxStream<'static, Result<LogRecord, Failure>> {
+    fn lines(&self, _: LogStart) -> LogChunks {
         stream::empty().boxed()
     }
 }

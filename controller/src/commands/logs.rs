@@ -7,13 +7,11 @@ use std::{
 
 use clap::Args;
 use jiff::{Timestamp, tz::TimeZone};
-use prost::Message;
-use ripcord_proto::v1::{
-    LogBatch, StreamLogsRequest, stream_logs_request::Of, stream_logs_response::Item,
-};
+use ripcord_proto::v1::{StreamLogsRequest, stream_logs_request::Of, stream_logs_response::Item};
 use tokio::time::sleep;
 
 use crate::{
+    batch::Batch,
     cli,
     client::Agent,
     context::Context,
@@ -212,10 +210,10 @@ impl Reader<'_> {
         }
         match item {
             Some(Item::Batch(bytes)) => {
-                let batch = LogBatch::decode(bytes)
+                let batch = Batch::decode(&bytes)
                     .map_err(|error| Failure::Unexpected(format!("unreadable lines: {error}")))?;
                 self.printer.print(&batch)?;
-                self.go_on_behind(batch.cursor);
+                self.go_on_behind(batch.cursor.to_owned());
             }
             Some(Item::Gap(gap)) => {
                 out::say(&logs::gap(gap.lines));
@@ -246,7 +244,7 @@ impl Printer {
         Self { json, timestamps, sources: BTreeSet::new() }
     }
 
-    fn print(&mut self, batch: &LogBatch) -> Result<(), Failure> {
+    fn print(&mut self, batch: &Batch<'_>) -> Result<(), Failure> {
         let mut text = String::new();
         if self.json {
             batch.lines.iter().for_each(|line| logs::append_json(&mut text, line));
@@ -257,10 +255,10 @@ impl Printer {
         out::people(&text)
     }
 
-    fn style(&mut self, batch: &LogBatch) -> Style {
+    fn style(&mut self, batch: &Batch<'_>) -> Style {
         for line in batch.lines.iter().filter(|line| !line.marker) {
-            if !self.sources.contains(&line.source) {
-                self.sources.insert(line.source.clone());
+            if !self.sources.contains(line.source) {
+                self.sources.insert(line.source.to_owned());
             }
         }
         let widths = self.sources.iter().map(|source| source.chars().count());

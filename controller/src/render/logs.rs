@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use jiff::{Timestamp, tz::TimeZone};
-use ripcord_proto::v1::LogLine;
 use serde::Serialize;
 
 use super::{json::stream_word, plain, sanitize::sanitize};
+use crate::batch::Line;
 
 /// In front of what the agent says between the application's lines.
 const MARK: &str = "── ";
@@ -31,7 +31,7 @@ pub(crate) struct Style {
 }
 
 /// Appends `line` to `text`, with a line end.
-pub(crate) fn append(text: &mut String, line: &LogLine, style: &Style) {
+pub(crate) fn append(text: &mut String, line: &Line<'_>, style: &Style) {
     if let Some(zone) = &style.timestamps
         && let Ok(time) = Timestamp::from_nanosecond(line.time_unix_nanos.into())
     {
@@ -43,20 +43,20 @@ pub(crate) fn append(text: &mut String, line: &LogLine, style: &Style) {
         text.push_str(if line.line.starts_with(MARK) { "" } else { MARK });
     } else if let Some(width) = style.prefix {
         // Writing to a text cannot fail.
-        let _ = write!(text, "{:<width$} | ", sanitize(&line.source));
+        let _ = write!(text, "{:<width$} | ", sanitize(line.source));
     }
-    text.push_str(&sanitize(&line.line));
+    text.push_str(&sanitize(line.line));
     text.push('\n');
 }
 
 /// Appends `line` to `text` as one JSON object, with a line end.
-pub(crate) fn append_json(text: &mut String, line: &LogLine) {
+pub(crate) fn append_json(text: &mut String, line: &Line<'_>) {
     let shape = JsonLine {
         time: Timestamp::from_nanosecond(line.time_unix_nanos.into()).ok(),
-        source: &line.source,
+        source: line.source,
         deployment: (line.deployment != 0).then_some(line.deployment),
-        stream: stream_word(line.stream()),
-        line: &line.line,
+        stream: stream_word(line.stream),
+        line: line.line,
     };
     // A shape of texts and numbers always serializes.
     if let Ok(object) = serde_json::to_string(&shape) {
@@ -86,7 +86,7 @@ fn thousands(number: u64) -> String {
 mod tests {
     use super::*;
 
-    fn shown(line: LogLine, style: &Style) -> String {
+    fn shown(line: Line<'_>, style: &Style) -> String {
         let mut text = String::new();
         append(&mut text, &line, style);
         text
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn lines_name_their_source_where_there_are_several() {
-        let line = LogLine { source: "web".into(), line: "GET /".into(), ..LogLine::default() };
+        let line = Line { source: "web", line: "GET /", ..Line::default() };
         let bare = Style { prefix: None, timestamps: None };
         assert_eq!(shown(line.clone(), &bare), "GET /\n");
         let prefixed = Style { prefix: Some(6), timestamps: Some(TimeZone::UTC) };
@@ -103,10 +103,10 @@ mod tests {
 
     #[test]
     fn the_agents_own_marks_stand_out() {
-        let line = LogLine { line: "#143 is live".into(), marker: true, ..LogLine::default() };
+        let line = Line { line: "#143 is live", marker: true, ..Line::default() };
         let style = Style { prefix: Some(6), timestamps: None };
         assert_eq!(shown(line.clone(), &style), "── #143 is live\n");
-        let marked = LogLine { line: "── #143 is live".into(), ..line };
+        let marked = Line { line: "── #143 is live", ..line };
         assert_eq!(shown(marked, &style), "── #143 is live\n");
     }
 

@@ -9,21 +9,32 @@ use std::{
 use bollard::{
     container::LogOutput, errors::Error, models::EventMessage, query_parameters::LogsOptionsBuilder,
 };
-use futures_util::stream::{self, BoxStream, SelectAll, StreamExt};
+use futures_util::{
+    FutureExt,
+    stream::{self, BoxStream, SelectAll, StreamExt},
+};
+use jiff::Timestamp;
 use ripcord_core::Failure;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep, sleep_until},
+};
+use tokio_stream::wrappers::ReceiverStream;
 
 use super::{
     engine::EngineError,
     logs::DockerLogs,
-    merge::{Records, take},
+    merge::{Backlogs, Chunk, Sent, take},
     select::Found,
     tracker::Tracker,
 };
-use crate::ports::{LogRecord, LogStart};
+use crate::ports::{LogChunks, LogRecord, LogStart};
 
 /// Pause before Docker is asked again after it went away, or why a stream ended.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// So many chunks may wait for a slow reader; then Docker waits.
+const WAITING_CHUNKS: usize = 2;
 
 /// What arrives from a container: its id, and a frame, or nothing at the stream's end.
 type Arrival = (String, Option<Result<LogOutput, Error>>);
@@ -44,7 +55,9 @@ impl From<EngineError> for Pause {
 pub(super) struct Follower {
     logs: DockerLogs,
     from: LogStart,
-    records: Records,
+    records: mpsc::Sender<Result<Vec<LogRecord>, Failure>>,
+    /// What goes on next.
+    chunk: Chunk,
     trackers: HashMap<String, Tracker>,
     has_backlog: bool,
     arrivals: SelectAll<BoxStream<'static, Arrival>>,
@@ -55,12 +68,23 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    /// A reader that has read nothing.
-    pub(super) fn new(logs: DockerLogs, from: LogStart, records: Records) -> Self {
+    /// Starts a reader, and gives what it reads.
+    pub(super) fn start(logs: DockerLogs, from: LogStart) -> LogChunks {
+        let (records, receiver) = mpsc::channel(WAITING_CHUNKS);
+        tokio::spawn(Self::new(logs, from, records).run());
+        ReceiverStream::new(receiver).boxed()
+    }
+
+    fn new(
+        logs: DockerLogs,
+        from: LogStart,
+        records: mpsc::Sender<Result<Vec<LogRecord>, Failure>>,
+    ) -> Self {
         Self {
             logs,
             from,
             records,
+            chunk: Chunk::default(),
             trackers: HashMap::new(),
             has_backlog: false,
             arrivals: SelectAll::new(),
@@ -71,7 +95,7 @@ impl Follower {
     }
 
     /// Sends records until the reader goes away.
-    pub(super) async fn run(mut self) {
+    async fn run(mut self) {
         let mut is_told = false;
         loop {
             match self.follow(&mut is_told).await {
@@ -113,7 +137,7 @@ impl Follower {
     async fn begin(&mut self) -> Result<(), EngineError> {
         let found = self.logs.find().await?;
         if !self.has_backlog {
-            let sent = self.logs.trackers(&found, self.from, &self.records).await?;
+            let sent = self.backlog(&found).await?;
             let ids = found.iter().map(|container| container.id.clone());
             self.trackers = ids.zip(sent.trackers).collect();
             self.has_backlog = true;
@@ -122,14 +146,32 @@ impl Follower {
         self.attach_all(&found, |_| true).await
     }
 
+    /// Sends the backlog that is wanted, and gives the trackers that stand behind it.
+    async fn backlog(&mut self, found: &[Found]) -> Result<Sent, EngineError> {
+        if self.from.tail == Some(0) {
+            let now = i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
+            let trackers =
+                found.iter().map(|each| Tracker::new(each.source.clone(), now)).collect();
+            return Ok(Sent { trackers, interrupted: None });
+        }
+        let mut backlogs = Backlogs::open(&self.logs.engine, found, self.from).await?;
+        while let Some(records) = backlogs.next().await {
+            if self.records.send(Ok(records)).await.is_err() {
+                break;
+            }
+        }
+        Ok(backlogs.finish().await)
+    }
+
     async fn step(
         &mut self,
         events: &mut BoxStream<'static, Result<EventMessage, Error>>,
     ) -> Result<(), Pause> {
         tokio::select! {
             () = self.records.closed() => Err(Pause::ReaderGone),
-            Some((id, arrival)) = self.arrivals.next(), if !self.arrivals.is_empty() => {
-                self.arrived(id, arrival).await
+            Some(arrival) = self.arrivals.next(), if !self.arrivals.is_empty() => {
+                self.arrived(arrival).await?;
+                self.flush().await
             }
             event = events.next() => self.heard(event).await,
             () = at(self.recheck) => {
@@ -140,19 +182,38 @@ impl Follower {
         }
     }
 
-    async fn arrived(
+    /// Takes what has arrived, and what is there already behind it: a talkative application's
+    /// lines go on together.
+    async fn arrived(&mut self, first: Arrival) -> Result<(), Pause> {
+        let mut next = Some(first);
+        while let Some((id, arrival)) = next {
+            self.take_in(id, arrival).await?;
+            next = if self.chunk.is_full() {
+                None
+            } else {
+                self.arrivals.next().now_or_never().flatten()
+            };
+        }
+        Ok(())
+    }
+
+    async fn take_in(
         &mut self,
         id: String,
         arrival: Option<Result<LogOutput, Error>>,
     ) -> Result<(), Pause> {
         match arrival {
-            Some(Ok(frame)) => self.pass_on(&id, &frame).await,
+            Some(Ok(frame)) => {
+                self.pass_on(&id, &frame);
+                Ok(())
+            }
             Some(Err(error)) => match self.logs.engine.explain("read a container's log", error) {
                 // The stream's end follows, and with it another try.
                 EngineError::Unreachable { .. } | EngineError::Silent { .. } => Ok(()),
                 refused @ EngineError::Refused { .. } if refused.is_of_removed() => Ok(()),
                 refused @ EngineError::Refused { .. } => {
-                    send(&self.records, Err(refused.into())).await
+                    self.flush().await?;
+                    self.send(Err(refused.into())).await
                 }
             },
             None => {
@@ -166,15 +227,21 @@ impl Follower {
         }
     }
 
-    async fn pass_on(&mut self, id: &str, frame: &LogOutput) -> Result<(), Pause> {
+    fn pass_on(&mut self, id: &str, frame: &LogOutput) {
         let mut records = Vec::new();
         if let Some(tracker) = self.trackers.get_mut(id) {
             take(tracker, frame, &mut records);
         }
-        for record in records {
-            send(&self.records, Ok(record)).await?;
-        }
-        Ok(())
+        records.into_iter().for_each(|record| self.chunk.push(record));
+    }
+
+    async fn flush(&mut self) -> Result<(), Pause> {
+        let chunk = std::mem::take(&mut self.chunk);
+        if chunk.records.is_empty() { Ok(()) } else { self.send(Ok(chunk.records)).await }
+    }
+
+    async fn send(&mut self, records: Result<Vec<LogRecord>, Failure>) -> Result<(), Pause> {
+        self.records.send(records).await.map_err(|_closed| Pause::ReaderGone)
     }
 
     /// A container was started, perhaps one of ours, perhaps a new one.
@@ -227,11 +294,6 @@ impl Follower {
         self.attached.insert(id);
         Ok(())
     }
-}
-
-/// Hands a record to the reader.
-async fn send(records: &Records, record: Result<LogRecord, Failure>) -> Result<(), Pause> {
-    records.send(record).await.map_err(|_closed| Pause::ReaderGone)
 }
 
 /// That instant; never, when there is none.

@@ -3,24 +3,18 @@
 use std::{collections::HashMap, sync::Arc};
 
 use bollard::{errors::Error, models::EventMessage, query_parameters::EventsOptionsBuilder};
-use futures_util::stream::{BoxStream, StreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt};
 use jiff::Timestamp;
 use ripcord_core::Failure;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 
 use super::{
     Containers,
     engine::{Engine, EngineError},
     follow::Follower,
-    merge::{Records, Sent, send_backlog},
+    merge::Backlogs,
     select::{Found, find},
-    tracker::Tracker,
 };
-use crate::ports::{LogRecord, LogSource, LogStart};
-
-/// So many records may wait for a slow reader, 4 MiB at most; then Docker waits.
-const WAITING_RECORDS: usize = 64;
+use crate::ports::{LogChunks, LogRecord, LogSource, LogStart};
 
 /// The log of an environment's containers.
 #[derive(Debug, Clone)]
@@ -37,32 +31,54 @@ impl DockerLogs {
 
 impl LogSource for DockerLogs {
     /// When Docker is away, a follower gets one error, and goes on when Docker is back.
-    fn lines(&self, from: LogStart) -> BoxStream<'static, Result<LogRecord, Failure>> {
-        let (records, receiver) = mpsc::channel(WAITING_RECORDS);
-        let logs = self.clone();
-        tokio::spawn(async move {
-            if from.follow {
-                Follower::new(logs, from, records).run().await;
-            } else if let Err(error) = logs.backlog(from, &records).await {
-                let _ = records.send(Err(error.into())).await;
-            }
-        });
-        ReceiverStream::new(receiver).boxed()
+    fn lines(&self, from: LogStart) -> LogChunks {
+        if from.follow {
+            return Follower::start(self.clone(), from);
+        }
+        let reading = Reading::Begins(self.clone(), from);
+        stream::unfold(reading, Reading::next).flat_map(stream::iter).boxed()
     }
 }
 
+/// A backlog that is read as far as it is asked for.
+enum Reading {
+    Begins(DockerLogs, LogStart),
+    Goes(Backlogs),
+    Over,
+}
+
+impl Reading {
+    async fn next(self) -> Option<(Vec<Result<Vec<LogRecord>, Failure>>, Self)> {
+        let mut backlogs = match self {
+            Self::Begins(logs, from) => match logs.backlogs(from).await {
+                Ok(backlogs) => backlogs,
+                Err(error) => return Some((vec![Err(error.into())], Self::Over)),
+            },
+            Self::Goes(backlogs) => backlogs,
+            Self::Over => return None,
+        };
+        match backlogs.next().await {
+            Some(records) => Some((vec![Ok(records)], Self::Goes(backlogs))),
+            None => Some((end_of(backlogs).await, Self::Over)),
+        }
+    }
+}
+
+/// What has no line end, and why there is no more.
+async fn end_of(backlogs: Backlogs) -> Vec<Result<Vec<LogRecord>, Failure>> {
+    let ended = backlogs.finish().await;
+    let mut last = Vec::new();
+    for mut tracker in ended.trackers {
+        tracker.finish(&mut last);
+    }
+    let last = Some(last).filter(|last| !last.is_empty()).map(Ok);
+    last.into_iter().chain(ended.interrupted.map(|error| Err(error.into()))).collect()
+}
+
 impl DockerLogs {
-    async fn backlog(&self, from: LogStart, records: &Records) -> Result<(), EngineError> {
+    async fn backlogs(&self, from: LogStart) -> Result<Backlogs, EngineError> {
         let found = find(&self.engine, &self.containers).await?;
-        let mut last = Vec::new();
-        let sent = send_backlog(&self.engine, &found, from, records).await?;
-        for mut tracker in sent.trackers {
-            tracker.finish(&mut last);
-        }
-        for record in last {
-            let _ = records.send(Ok(record)).await;
-        }
-        sent.interrupted.map_or(Ok(()), Err)
+        Backlogs::open(&self.engine, &found, from).await
     }
 
     /// Starts of containers from a moment ago on, ours or not.
@@ -73,22 +89,6 @@ impl DockerLogs {
         let since = (Timestamp::now().as_second() - 1).to_string();
         let options = EventsOptionsBuilder::new().since(&since).filters(&filters).build();
         Ok(self.engine.docker().await?.events(Some(options)).boxed())
-    }
-
-    /// Sends the backlog that is wanted, and gives the trackers that stand behind it.
-    pub(super) async fn trackers(
-        &self,
-        found: &[Found],
-        from: LogStart,
-        records: &Records,
-    ) -> Result<Sent, EngineError> {
-        if from.tail == Some(0) {
-            let now = i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX);
-            let trackers =
-                found.iter().map(|each| Tracker::new(each.source.clone(), now)).collect();
-            return Ok(Sent { trackers, interrupted: None });
-        }
-        send_backlog(&self.engine, found, from, records).await
     }
 
     /// The containers now. One that is missing (it is being recreated) will be heard of.

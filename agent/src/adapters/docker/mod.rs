@@ -3,13 +3,15 @@
 //! `engine` talks to Docker, `select` finds the containers of an environment, `restart` restarts
 //! them, `recreate` makes new ones, `reload` tells them to read their files again, `stopping` says how
 //! long they are waited for, `health` judges them, `ways` lets requests reach them as soon as they are
-//! back; `logs` follows them, with a `tracker` per container that neither loses nor repeats a line.
-//! Docker may be down when the agent starts: nothing connects before use.
+//! back; `logs` follows them, with a `tracker` per container that neither loses nor repeats a line, and
+//! reads what was from its `jsonfile`. Docker may be down when the agent starts: nothing connects before
+//! use.
 
 mod deaf;
 mod engine;
 mod follow;
 mod health;
+mod jsonfile;
 mod logs;
 mod merge;
 mod recreate;

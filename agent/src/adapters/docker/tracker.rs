@@ -17,7 +17,7 @@ const OVERLAP_SECONDS: i64 = 2;
 const NANOS: i64 = 1_000_000_000;
 
 /// The state of reading one container's log.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Tracker {
     source: Arc<str>,
     not_before: i64,
@@ -25,10 +25,12 @@ pub(super) struct Tracker {
     stdout: Side,
     stderr: Side,
     last_told: i64,
+    /// Lines on their way into records.
+    lines: Vec<String>,
 }
 
 /// One of its two streams.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Side {
     /// The last frame's time, and how many frames had it.
     seen: Option<(i64, u32)>,
@@ -42,7 +44,8 @@ impl Tracker {
     /// Nothing read yet; frames before `not_before` (nanoseconds since 1970) are not wanted.
     pub(super) fn new(source: Arc<str>, not_before: i64) -> Self {
         let (stdout, stderr) = Default::default();
-        Self { source, not_before, first: None, stdout, stderr, last_told: i64::MIN }
+        let lines = Vec::new();
+        Self { source, not_before, first: None, stdout, stderr, last_told: i64::MIN, lines }
     }
 
     /// Says that the frames come (again) from [`Tracker::resume_at`] on.
@@ -66,9 +69,21 @@ impl Tracker {
 
     /// Takes a frame, and appends the lines that it completes to `records`.
     pub(super) fn take(&mut self, stderr: bool, frame: &[u8], records: &mut Vec<LogRecord>) {
-        let side = if stderr { &mut self.stderr } else { &mut self.stdout };
+        let side = if stderr { &self.stderr } else { &self.stdout };
         let last_time = side.seen.map_or(self.not_before, |(time, _)| time);
         let (time, text) = split_time(frame).unwrap_or((last_time, frame));
+        self.take_entry(stderr, time, text, records);
+    }
+
+    /// Takes what was printed at that time, like a frame.
+    pub(super) fn take_entry(
+        &mut self,
+        stderr: bool,
+        time: i64,
+        text: &[u8],
+        records: &mut Vec<LogRecord>,
+    ) {
+        let side = if stderr { &mut self.stderr } else { &mut self.stdout };
         if time < self.not_before || !side.is_new(time) {
             return;
         }
@@ -76,24 +91,22 @@ impl Tracker {
         if !side.cutter.is_within_line() {
             side.line_time = time;
         }
-        let mut lines = Vec::new();
-        side.cutter.push(text, &mut lines);
-        self.record(stderr, lines, records);
+        side.cutter.push(text, &mut self.lines);
+        self.record(stderr, records);
     }
 
     /// Gives what has no line end, when no more will come.
     pub(super) fn finish(&mut self, records: &mut Vec<LogRecord>) {
         for stderr in [false, true] {
             let side = if stderr { &mut self.stderr } else { &mut self.stdout };
-            let mut lines = Vec::new();
-            side.cutter.finish(&mut lines);
-            self.record(stderr, lines, records);
+            side.cutter.finish(&mut self.lines);
+            self.record(stderr, records);
         }
     }
 
-    fn record(&mut self, stderr: bool, lines: Vec<String>, records: &mut Vec<LogRecord>) {
+    fn record(&mut self, stderr: bool, records: &mut Vec<LogRecord>) {
         let side = if stderr { &self.stderr } else { &self.stdout };
-        for line in lines {
+        for line in self.lines.drain(..) {
             self.last_told = self.last_told.max(side.line_time);
             records.push(LogRecord {
                 time_unix_nanos: self.last_told,

@@ -10,13 +10,13 @@ use std::{
     thread,
 };
 
-use futures_util::stream::{self, BoxStream, StreamExt};
+use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use ripcord_core::{Failure, FailureKind};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::segments::{Found, Kept, Origin, SegmentReader, SegmentWriter};
-use crate::ports::{LogRecord, LogSource, LogStart};
+use crate::ports::{LogChunks, LogRecord, LogSource, LogStart};
 
 /// So many batches may wait for the disk; then the process' pipes fill up, not the agent.
 const WAITING_BATCHES: usize = 16;
@@ -123,19 +123,16 @@ fn now() -> i64 {
 }
 
 impl LogSource for ProcessLog {
-    fn lines(&self, from: LogStart) -> BoxStream<'static, Result<LogRecord, Failure>> {
+    fn lines(&self, from: LogStart) -> LogChunks {
         let reading = Reading { log: self.clone(), from, reader: None, last_time: 0 };
         stream::unfold(Some(reading), |reading| async move {
             let mut reading = reading?;
             match reading.next().await {
-                Ok(Some(records)) => {
-                    Some((records.into_iter().map(Ok).collect::<Vec<_>>(), Some(reading)))
-                }
+                Ok(Some(records)) => Some((Ok(records), Some(reading))),
                 Ok(None) => None,
-                Err(failure) => Some((vec![Err(failure)], None)),
+                Err(failure) => Some((Err(failure), None)),
             }
         })
-        .flat_map(stream::iter)
         .boxed()
     }
 }
@@ -154,7 +151,12 @@ impl Reading {
         loop {
             self.log.written.mark_unchanged();
             match self.read().await? {
-                Found::Lines(lines) => return Ok(Some(self.records(lines))),
+                Found::Lines(lines) => {
+                    let records = self.records(lines);
+                    if !records.is_empty() {
+                        return Ok(Some(records));
+                    }
+                }
                 Found::Gap => return Ok(Some(vec![self.gap()])),
                 Found::End if !self.from.follow => return Ok(None),
                 Found::End => {
