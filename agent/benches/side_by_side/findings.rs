@@ -11,6 +11,8 @@ use crate::{
 /// Everything that a run has found out.
 #[derive(Default)]
 pub(crate) struct Findings {
+    /// Where it was found out.
+    pub(crate) machine: String,
     scenario: &'static str,
     series: Vec<(&'static str, Series)>,
     pub(crate) found: Vec<Finding>,
@@ -28,6 +30,11 @@ pub(crate) struct Finding {
 }
 
 impl Findings {
+    pub(crate) fn of(machine: String) -> Self {
+        println!("{machine}");
+        Self { machine, ..Self::default() }
+    }
+
     pub(crate) fn begin(&mut self, scenario: &'static str) {
         self.scenario = scenario;
     }

@@ -1,14 +1,13 @@
 //! The machine that is measured: what has to be installed on it, and what it is.
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
-/// Where programs are, also those that only root uses.
-const FOLDERS: [&str; 6] =
-    ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"];
+/// Where programs are that only root uses.
+const OF_ROOT: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 /// Programs, and the Debian packages that have them.
 const NEEDED: [(&str, &str); 6] = [
@@ -28,7 +27,9 @@ pub(crate) fn missing() -> Vec<&'static str> {
 
 /// Whether there is such a program.
 pub(crate) fn has(program: &str) -> bool {
-    FOLDERS.iter().any(|folder| Path::new(folder).join(program).exists())
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain(OF_ROOT.map(PathBuf::from));
+    folders.into_iter().any(|folder| folder.join(program).exists())
 }
 
 /// Where runs find the binaries, and leave their figures.
@@ -38,7 +39,11 @@ pub(crate) fn folder() -> PathBuf {
 }
 
 /// One line for people: figures mean nothing without it.
-pub(crate) fn description() -> String {
+///
+/// # Errors
+/// Says that no Docker engine answers.
+pub(crate) fn description() -> Result<String, String> {
+    let engine = engine_version()?;
     let read = |file| fs::read_to_string(file).unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let processor = read("/proc/cpuinfo");
@@ -49,17 +54,19 @@ pub(crate) fn description() -> String {
     let load = read("/proc/loadavg");
     let load = load.split(' ').next().unwrap_or_default();
     let today = jiff::Zoned::now().strftime("%Y-%m-%d").to_string();
-    format!(
-        "{today}, {cores} cores ({processor}), Linux {}, Docker {}, load {load} at the start",
-        kernel.trim(),
-        engine_version(),
-    )
+    let kernel = kernel.trim();
+    Ok(format!(
+        "{today}, {cores} cores ({processor}), Linux {kernel}, Docker {engine}, load {load} at the start"
+    ))
 }
 
-fn engine_version() -> String {
+fn engine_version() -> Result<String, String> {
     let mut docker = Command::new("docker");
-    let output = docker.args(["version", "--format", "{{.Server.Version}}"]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "no Docker engine answers: {said}");
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    docker.args(["version", "--format", "{{.Server.Version}}"]);
+    let output = docker.output().map_err(|error| format!("docker does not start: {error}"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("no Docker engine answers: {}", said.trim()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

@@ -64,8 +64,10 @@ fn main() -> ExitCode {
     }
     let _ = rustls::crypto::ring::default_provider().install_default();
     interrupt::listen();
-    println!("{}", machine::description());
-    let mut findings = Findings::default();
+    let mut findings = match machine::description() {
+        Ok(machine) => Findings::of(machine),
+        Err(message) => return refused(&message),
+    };
     let chosen = SCENARIOS.iter().filter(|scenario| options.wants(scenario.name));
     let failed: Vec<&str> = chosen
         .filter(|scenario| !interrupt::is_asked() && !succeeds(scenario, &options, &mut findings))

@@ -29,9 +29,9 @@ impl Options {
             only: only.collect(),
             rounds: rounds()?,
         };
-        if options.publish && (options.quick || !options.only.is_empty()) {
+        if options.publish && options.is_partial() {
             return Err(
-                "BENCH_PUBLISH: only a whole run with all its rounds is published".to_owned()
+                "BENCH_PUBLISH: only a whole run is published, without BENCH_QUICK, _ONLY and _ROUNDS".to_owned()
             );
         }
         let names: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
@@ -39,6 +39,11 @@ impl Options {
             Some(name) => Err(format!("BENCH_ONLY: no {name}; there are {}", names.join(", "))),
             None => Ok(options),
         }
+    }
+
+    /// Whether its figures are not to be shown to anybody.
+    fn is_partial(&self) -> bool {
+        self.quick || self.rounds.is_some() || !self.only.is_empty()
     }
 
     pub(crate) fn wants(&self, scenario: &str) -> bool {

@@ -7,7 +7,7 @@ use crate::{
     targets::Limit,
 };
 
-const WIDTH: u32 = 860;
+const WIDTH: u32 = 904;
 const HEAD: u32 = 48;
 const ROW: u32 = 44;
 const BAR: u32 = 16;
@@ -18,9 +18,9 @@ const ONE: f64 = 440.0;
 const LONGEST: f64 = 1.15;
 
 const STYLE: &str = "text{font:13px system-ui,-apple-system,'Segoe UI',sans-serif;fill:#1f2328}\
- .dim{fill:#656d76;font-size:12px}.ours{fill:#1a7f64}.missed{fill:#bc4c00}.rail{fill:#8c959f;opacity:.18}\
+ .paper{fill:#fff}.dim{fill:#656d76;font-size:12px}.ours{fill:#1a7f64}.missed{fill:#bc4c00}.rail{fill:#8c959f;opacity:.18}\
  .one{stroke:#656d76;stroke-width:1.5}.wanted{stroke:#1f2328;stroke-width:2}\
- @media(prefers-color-scheme:dark){text{fill:#e6edf3}.dim{fill:#9198a1}.ours{fill:#3fb68b}\
+ @media(prefers-color-scheme:dark){text{fill:#e6edf3}.paper{fill:#0d1117}.dim{fill:#9198a1}.ours{fill:#3fb68b}\
  .missed{fill:#e0823d}.one{stroke:#9198a1}.wanted{stroke:#e6edf3}}";
 
 /// The SVG file.
@@ -32,12 +32,14 @@ pub(crate) fn draw(findings: &Findings) -> String {
     let rows: Vec<_> = ratios.collect();
     let height = HEAD + ROW * rows.len() as u32 + 8;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-12 0 {WIDTH} {height}\" width=\"{WIDTH}\" \
          role=\"img\" aria-label=\"Time that ripcord takes, as a part of what people use\">\n\
-         <style>{STYLE}</style>\n"
+         <style>{STYLE}</style>\n\
+         <rect class=\"paper\" x=\"-12\" width=\"{WIDTH}\" height=\"{height}\" rx=\"6\"/>\n"
     );
     svg += &text(LEFT, 18.0, "", "ripcord's time, as a part of what people use: shorter is better");
-    svg += &text(LEFT + ONE - 4.0, 38.0, "dim\" text-anchor=\"middle", "1 = what people use");
+    svg += &text(LEFT, 38.0, "dim", "a tick across a bar: what was promised at most");
+    svg += &text(LEFT + ONE - 60.0, 38.0, "dim", "1 = what people use");
     for (at, (finding, wanted)) in rows.iter().enumerate() {
         svg += &row(finding, *wanted, f64::from(HEAD + ROW * at as u32));
     }
@@ -51,7 +53,7 @@ fn row(finding: &Finding, wanted: f64, top: f64) -> String {
     let class = if finding.value <= wanted { "ours" } else { "missed" };
     let length = finding.value.min(LONGEST) * ONE;
     let end = LEFT + length.max(wanted * ONE);
-    let plain = |text: &str| text.replace('`', "").trim_start_matches("… ").to_owned();
+    let plain = |text: &str| text.replace('`', "").to_owned();
     [
         text(0.0, middle - 3.0, "", &plain(finding.target.what)),
         text(0.0, middle + 13.0, "dim", &format!("beside {}", plain(finding.target.beside))),

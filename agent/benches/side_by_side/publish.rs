@@ -39,7 +39,7 @@ fn write_readme(file: &Path, table: &str, findings: &Findings) {
     let (before, rest) = readme.split_once(BEGIN).expect("the README's line where figures begin");
     let (_, after) = rest.split_once(END).expect("the README's line where figures end");
     let mut notes = findings.notes.clone();
-    notes.insert(0, machine::description());
+    notes.insert(0, findings.machine.clone());
     let text = format!("\n![{PICTURE}]({FILE})\n\n{table}\n{}.\n\n", notes.join(". "));
     fs::write(file, [before, BEGIN, &text, END, after].concat()).unwrap();
 }

@@ -29,15 +29,26 @@ impl Series {
     }
 
     pub(crate) fn median(&self) -> f64 {
-        self.quantile(0.5)
+        let values = self.sorted();
+        let middle = values.len() / 2;
+        match values.len() {
+            0 => f64::NAN,
+            count if count % 2 == 0 => values[middle - 1].midpoint(values[middle]),
+            _ => values[middle],
+        }
     }
 
     /// Of so large a part of the values none is larger: a value that was measured.
     pub(crate) fn quantile(&self, part: f64) -> f64 {
-        let mut values = self.values.clone();
-        values.sort_by(f64::total_cmp);
+        let values = self.sorted();
         let at = (values.len() as f64 * part) as usize;
         values.get(at.min(values.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+    }
+
+    fn sorted(&self) -> Vec<f64> {
+        let mut values = self.values.clone();
+        values.sort_by(f64::total_cmp);
+        values
     }
 
     /// Round by round, by how much this is above `floor`.

@@ -37,9 +37,9 @@ const DOCKER_TLS: &str = "`docker ps` over mTLS";
 
 pub(crate) static DEPLOY: Target = times("whole deploy, small change", COMPOSE, 0.54);
 pub(crate) static OVERHEAD: Target =
-    at_most("… above the engine's restart and a probe", "", 40.0, "ms");
+    at_most("deploy: above the engine's restart and a probe", "", 40.0, "ms");
 pub(crate) static OVERHEAD_TIMES: Target =
-    times("… above the engine's restart and a probe", "the engine's API by curl", 0.7);
+    times("deploy: above the engine's restart and a probe", "the engine's API by curl", 0.7);
 pub(crate) static DEAF: Target = times("deploy, PID 1 deaf to its stop signal", COMPOSE, 0.06);
 pub(crate) static OUTAGE: Target = times("outage under traffic, bridge network", COMPOSE, 0.55);
 pub(crate) static STATUS: Target = times("`ripcord status`, cold process", DOCKER_TLS, 0.5);
@@ -48,15 +48,15 @@ pub(crate) static STATUS_SSH: Target =
 pub(crate) static DUMP: Target =
     times("a log of 1,000,000 lines of 120 B, over mTLS", "`docker logs` on the machine", 0.12);
 pub(crate) static READERS_RATE: Target = Target {
-    what: "100 log readers, 10,000 lines/s: rate kept",
+    what: "100 log readers: 10,000 lines/s are kept to",
     beside: "",
     limit: Limit::AtLeast(99.0, "%"),
 };
-pub(crate) static READERS_GAPS: Target = at_most("… lines that a reader missed", "", 0.0, "lines");
-pub(crate) static READERS_DELAY: Target =
-    at_most("… from the application to the reader, p99", "", 100.0, "ms");
+pub(crate) static READERS_GAPS: Target =
+    at_most("100 log readers: lines that one missed", "", 0.0, "lines");
+pub(crate) static READERS_DELAY: Target = at_most("100 log readers: delay, p99", "", 100.0, "ms");
 pub(crate) static READERS_MEMORY: Target =
-    at_most("… memory that the agent needs more", "", 32.0, "MiB");
+    at_most("100 log readers: memory that they cost the agent", "", 32.0, "MiB");
 pub(crate) static ROLLBACK: Target =
     times("red verdict → old version served", "a watcher that polls every 10 s", 0.25);
 pub(crate) static IDLE_MEMORY: Target =
