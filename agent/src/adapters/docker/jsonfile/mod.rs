@@ -48,16 +48,14 @@ pub(super) async fn open(
     };
     let opened = spawn_blocking(move || match file.open() {
         Ok(parts) => Ok(Reader::new(parts, tracker, from)),
-        Err(error) => Err((file, error, tracker)),
-    });
-    match joined(opened).await {
-        Ok(reader) => Ok(ReadAhead::Reading(reading(reader))),
-        Err((file, error, tracker)) => {
+        Err(error) => {
             let path = file.path.display();
             tracing::debug!(%path, %error, "the log is read through docker: its file is not at hand");
-            Err(tracker)
+            Err(Box::new(tracker))
         }
-    }
+    });
+    let opened = joined(opened).await;
+    opened.map(|reader| ReadAhead::Reading(reading(reader))).map_err(|tracker| *tracker)
 }
 
 /// The file of a container whose log has one that says the same as the engine does. What the
