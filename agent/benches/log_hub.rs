@@ -10,7 +10,6 @@ use ripcord_agent::{
     logs::{LogError, LogHub, LogQuery},
     ports::{LogChunks, LogRecord, LogSource, LogStart},
 };
-use ripcord_core::Failure;
 use ripcord_proto::v1::{StreamLogsResponse, stream_logs_response::Item};
 use tokio::{
     runtime::{Builder, Runtime},

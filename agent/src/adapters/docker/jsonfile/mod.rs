@@ -48,11 +48,12 @@ pub(super) async fn open(
     };
     let opened = spawn_blocking(move || match file.open() {
         Ok(parts) => Ok(Reader::new(parts, tracker, from)),
-        Err(error) => Err((file, error, tracker)),
+        Err(error) => Err(Box::new((file, error, tracker))),
     });
     match joined(opened).await {
         Ok(reader) => Ok(ReadAhead::Reading(reading(reader))),
-        Err((file, error, tracker)) => {
+        Err(refused) => {
+            let (file, error, tracker) = *refused;
             let path = file.path.display();
             tracing::debug!(%path, %error, "the log is read through docker: its file is not at hand");
             Err(tracker)
