@@ -188,3 +188,41 @@ impl Batch {
         (!batcher.is_empty()).then(|| batcher.finish(cursor))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+    use ripcord_proto::v1::{LogBatch, LogLine};
+
+    use super::*;
+
+    #[test]
+    fn lines_are_encoded_as_prost_encodes_them() {
+        let mut batcher = Batcher::default();
+        let mut lines = Vec::new();
+        for (time, line) in [(0, ""), (-1, "¿qué?"), (1_795_305_600_000_000_000, &*"x".repeat(300))]
+        {
+            for (marker, stderr, deployment) in [(true, false, None), (false, true, Some(142))] {
+                let source = if marker { "" } else { "web" };
+                let record = LogRecord {
+                    time_unix_nanos: time,
+                    source: source.into(),
+                    stderr,
+                    line: line.to_owned(),
+                    marker,
+                };
+                batcher.push(&record, deployment.map(DeploymentNumber));
+                lines.push(LogLine {
+                    time_unix_nanos: time,
+                    source: source.to_owned(),
+                    deployment: deployment.unwrap_or(0),
+                    stream: if stderr { OutputStream::Stderr } else { OutputStream::Stdout }.into(),
+                    line: line.to_owned(),
+                    marker,
+                });
+            }
+        }
+        let message = LogBatch { lines, cursor: "1~7".to_owned() };
+        assert_eq!(batcher.finish("1~7"), message.encode_to_vec());
+    }
+}

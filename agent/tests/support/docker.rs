@@ -150,7 +150,7 @@ fn import_image(name: &str) {
     let root = tempfile::tempdir().unwrap();
     fs::create_dir(root.path().join("bin")).unwrap();
     fs::copy(busybox, root.path().join("bin/busybox")).unwrap();
-    for applet in ["sh", "sleep", "cat", "head", "tr", "test"] {
+    for applet in ["sh", "sleep", "cat", "head", "seq", "tr", "test"] {
         std::os::unix::fs::symlink("busybox", root.path().join("bin").join(applet)).unwrap();
     }
     let tar = Command::new("tar").arg("-C").arg(root.path()).args(["-c", "."]).output().unwrap();

@@ -60,7 +60,7 @@ struct Backlog {
 /// Where it is read.
 enum Source {
     /// From Docker.
-    Engine(Frames, Tracker),
+    Engine(Frames, Box<Tracker>),
     /// From the file that Docker writes.
     File(ReadAhead),
 }
@@ -172,7 +172,10 @@ impl Backlog {
         let tracker = Tracker::new(container.source.clone(), not_before);
         let source = match jsonfile::open(engine, container, tracker, from).await {
             Ok(file) => Source::File(file),
-            Err(tracker) => Source::Engine(frames(docker, container, &tracker, from.tail), tracker),
+            Err(tracker) => {
+                let frames = frames(docker, container, &tracker, from.tail);
+                Source::Engine(frames, Box::new(tracker))
+            }
         };
         Self { container: container.clone(), source, waiting: VecDeque::new(), is_complete: false }
     }
@@ -210,7 +213,7 @@ impl Backlog {
         let Source::File(ReadAhead::Idle(reader)) = &self.source else { return };
         let source = &self.container.source;
         tracing::warn!(%source, %error, "a log's file cannot be read on: the rest comes through docker");
-        let mut tracker = reader.tracker().clone();
+        let mut tracker = Box::new(reader.tracker().clone());
         tracker.attach();
         let frames = frames(docker, &self.container, &tracker, None);
         self.source = Source::Engine(frames, tracker);
@@ -218,7 +221,7 @@ impl Backlog {
 
     async fn into_tracker(self) -> Tracker {
         match self.source {
-            Source::Engine(_, tracker) => tracker,
+            Source::Engine(_, tracker) => *tracker,
             Source::File(file) => file.into_tracker().await,
         }
     }

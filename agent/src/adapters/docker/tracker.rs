@@ -4,7 +4,7 @@
 //! order of their times, so the last time, and how many frames had it, tell old from new. Between
 //! the two streams the order may be off by a little.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -13,6 +13,10 @@ use crate::ports::LogRecord;
 
 /// So much earlier than the last frame a stream is resumed, for the two streams' disorder.
 const OVERLAP_SECONDS: i64 = 2;
+
+/// So many frames of a followed stream are remembered: what an application writes between the two
+/// times that Docker notices one rotation, which is some milliseconds.
+const REMEMBERED: usize = 8 * 1024;
 
 const NANOS: i64 = 1_000_000_000;
 
@@ -36,6 +40,11 @@ struct Side {
     seen: Option<(i64, u32)>,
     /// While frames come again: so many of the last time are still to come.
     replayed: Option<u32>,
+    /// While following: the times of the last frames. Docker before version 23 may open a rotated
+    /// file twice, and tell its first lines again in the midst of the stream.
+    recent: Option<VecDeque<i64>>,
+    /// The last frame's text, while following.
+    last_text: Vec<u8>,
     cutter: LineCutter,
     line_time: i64,
 }
@@ -52,6 +61,7 @@ impl Tracker {
     pub(super) fn attach(&mut self) {
         for side in [&mut self.stdout, &mut self.stderr] {
             side.replayed = side.seen.map(|(_, count)| count);
+            side.recent = Some(VecDeque::new());
         }
     }
 
@@ -84,7 +94,7 @@ impl Tracker {
         records: &mut Vec<LogRecord>,
     ) {
         let side = if stderr { &mut self.stderr } else { &mut self.stdout };
-        if time < self.not_before || !side.is_new(time) {
+        if time < self.not_before || side.says_again(time, text) || !side.is_new(time) {
             return;
         }
         self.first = self.first.or(Some(time));
@@ -121,6 +131,9 @@ impl Tracker {
 
 impl Side {
     fn is_new(&mut self, time: i64) -> bool {
+        if self.goes_back_to(time) {
+            self.replayed = self.seen.map(|(_, count)| count);
+        }
         if let (Some((last, _)), Some(left)) = (self.seen, self.replayed) {
             if time < last {
                 return false;
@@ -135,7 +148,31 @@ impl Side {
             Some((last, count)) if last == time => Some((last, count + 1)),
             Some(_) | None => Some((time, 1)),
         };
+        if let Some(recent) = &mut self.recent {
+            recent.truncate(REMEMBERED - 1);
+            recent.push_front(time);
+        }
         true
+    }
+
+    /// Whether this is the last frame again, because the stream begins again with that one. Parts of
+    /// one long line may be alike in everything; lines of one nanosecond are not.
+    fn says_again(&mut self, time: i64, text: &[u8]) -> bool {
+        if self.recent.is_none() {
+            return false;
+        }
+        let is_same = self.seen.is_some_and(|(last, _)| last == time) && self.last_text == text;
+        let is_line = text.ends_with(b"\n") && !self.cutter.is_within_line();
+        self.last_text.clear();
+        self.last_text.extend_from_slice(text);
+        is_same && is_line && self.replayed.is_none()
+    }
+
+    /// Whether the stream begins again at a frame that was seen. A clock that was set back gives
+    /// earlier times too, but never the same ones.
+    fn goes_back_to(&self, time: i64) -> bool {
+        let is_back = self.replayed.is_none() && self.seen.is_some_and(|(last, _)| time < last);
+        is_back && self.recent.as_ref().is_some_and(|recent| recent.contains(&time))
     }
 }
 
@@ -165,12 +202,12 @@ mod tests {
             (false, "01.5Z a\n"),
             (true, "01.4Z b\n"),
             (false, "02Z c\n"),
-            (false, "02Z c\n"),
+            (false, "02Z C\n"),
             (true, "02.1Z d\n"),
             (false, "02Z c\n"),
             (false, "03Z e\n"),
         ];
-        let expected = ["a", "b", "c", "c", "d", "c", "e"];
+        let expected = ["a", "b", "c", "C", "d", "c", "e"];
         for cut in 0..=frames.len() {
             let mut tracker = Tracker::new("web".into(), 0);
             let mut told = lines(&mut tracker, &frames[..cut]);
@@ -195,6 +232,18 @@ mod tests {
         lines(&mut tracker, &[(false, "30Z a\n")]);
         tracker.attach();
         assert_eq!(lines(&mut tracker, &[(false, "30Z a\n"), (false, "10Z b\n")]), ["b"]);
+    }
+
+    #[test]
+    fn a_stream_that_begins_again_in_its_midst_repeats_nothing() {
+        let mut tracker = Tracker::new("web".into(), 0);
+        lines(&mut tracker, &[(false, "01Z before\n")]);
+        tracker.attach();
+        let rotated = [(false, "02Z a\n"), (false, "03Z b\n"), (false, "03Z c\n")];
+        assert_eq!(lines(&mut tracker, &rotated), ["a", "b", "c"]);
+        assert!(lines(&mut tracker, &rotated).is_empty());
+        assert!(lines(&mut tracker, &rotated[2..]).is_empty());
+        assert_eq!(lines(&mut tracker, &[(false, "03Z d\n"), (false, "04Z e\n")]), ["d", "e"]);
     }
 
     #[test]
