@@ -33,6 +33,8 @@ fn the_example_that_is_shipped_parses_into_what_it_says() {
     assert!(config.notify[0].events[&EnvironmentSelector::All].contains(&NotifyEvent::CiFailures));
     assert_eq!(config.github.as_ref().unwrap().api.as_str(), "https://api.github.com/");
 
+    assert_eq!(config.journal.keep_days, 365);
+
     let preprod = &config.environments[&"preprod".parse().unwrap()];
     let credentials = preprod.repository.as_ref().unwrap().credentials.as_ref();
     assert!(matches!(credentials, Some(GitCredentials::Password { .. })));
@@ -52,6 +54,18 @@ fn the_example_that_is_shipped_parses_into_what_it_says() {
         if process.env["APP_ENV"] == "LAB" && process.cwd == Path::new(".")));
     assert!(matches!(&lab.verify.source, VerdictSource::Command(command)
         if command.timeout == Duration::from_secs(600)));
+}
+
+#[test]
+fn stories_are_kept_for_a_year_for_as_many_days_as_asked_or_for_ever() {
+    let days = |more: &str| parse(&format!("{SMALL}{more}\n")).unwrap().journal.keep_days;
+    assert_eq!(days(""), 365);
+    assert_eq!(days("[journal]\nkeep_days = 30"), 30);
+    assert_eq!(days("[journal]\nkeep_days = 0"), 0, "for ever");
+    for wrong in ["keep_days = -1", "keep_days = 70000", "keep_days = \"30d\"", "keep = 30"] {
+        let said = refused(&format!("[journal]\n{wrong}"));
+        assert!(said.contains("agent.toml:"), "{said}");
+    }
 }
 
 #[test]

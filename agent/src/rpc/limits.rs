@@ -35,8 +35,15 @@ const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(20), Duration::from
 /// Bytes on the way to a reader that has not answered yet: fills a 40 ms link at 200 Mbit/s.
 const WINDOW_BYTES: u32 = 1024 * 1024;
 
-/// How often files that may change are looked at.
-pub const FILE_POLL: Duration = Duration::from_secs(2);
+/// How often files that may change are looked at although the kernel says nothing: it hears of nothing
+/// that another machine does to a shared disk.
+pub const FILE_POLL: Duration = Duration::from_secs(60);
+
+/// The same, where the kernel cannot be asked to say anything.
+pub const FILE_POLL_UNHEARD: Duration = Duration::from_secs(2);
+
+/// Whoever writes a file is given this long to write its neighbours; a busy folder costs a look a second.
+pub const FILE_SETTLE: Duration = Duration::from_secs(1);
 
 /// How often an open stream is asked whether it is still allowed.
 pub const STREAM_RECHECK: Duration = Duration::from_secs(1);
