@@ -5,11 +5,11 @@
 #[path = "../tests/support/long_history.rs"]
 mod long_history;
 
-use std::{path::Path, sync::OnceLock};
+use std::{path::Path, sync::OnceLock, time::Duration};
 
 use divan::Bencher;
 use long_history::{began, lab, number, request, sha};
-use ripcord_agent::journal::{Batch, Journal, file_in};
+use ripcord_agent::journal::{Batch, Horizon, Journal, file_in};
 use ripcord_core::{
     DeployRequest, Environment, Event, Input, Policy, Sequence, Timestamp, event::Entry,
     stats::Window,
@@ -147,6 +147,30 @@ fn output(bencher: Bencher<'_, '_>, deployments: i64) {
         let (environment, entries) = (lab(), entries.clone());
         let (at, changed) = (began(deployments), Vec::new());
         let batch = Batch { environment, at, entries, state: None, changed };
+        runtime.block_on(journal.append(batch)).unwrap();
+    });
+}
+
+/// The same while retention removes old stories, piece by piece; the last of all, as less is there afterwards.
+#[divan::bench(args = [DEPLOYMENTS[1]], sample_count = 1000)]
+fn while_old_stories_go(bencher: Bencher<'_, '_>, deployments: i64) {
+    let (journal, runtime) = opened(deployments);
+    let ended = began(deployments);
+    let sweeper = journal.clone();
+    runtime.spawn(async move {
+        let horizon = Horizon { ended, untold: Timestamp(0), now: ended };
+        let mut sweep = sweeper.begin_sweep(horizon).await.unwrap();
+        while let (now, true) = sweeper.sweep(sweep).await.unwrap() {
+            sweep = now;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        eprintln!("all old stories are gone");
+    });
+    let event = Event::Remarked { message: "collecting wheels".to_owned() };
+    let entries = vec![Entry { deployment: Some(number(deployments)), event }; 10];
+    bencher.bench_local(|| {
+        let (environment, entries) = (lab(), entries.clone());
+        let batch = Batch { environment, at: ended, entries, state: None, changed: Vec::new() };
         runtime.block_on(journal.append(batch)).unwrap();
     });
 }

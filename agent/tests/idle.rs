@@ -8,33 +8,47 @@ mod support {
     pub mod site;
 }
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use ripcord_proto::v1::Outcome;
 use support::site::{Agent, Site, deploy, request};
 
-/// What the threads of a process did so far.
-#[derive(Debug, Clone, Copy)]
+/// What a thread did so far.
+#[derive(Debug, Clone, Copy, Default)]
 struct Done {
-    /// How often one of them went to sleep by itself: so often it had been woken.
+    /// How often it went to sleep by itself: so often it had been woken.
     sleeps: u64,
     /// Nanoseconds on a processor.
     busy: u64,
 }
 
-fn done(agent: &Agent) -> Done {
+/// What the threads of an agent did, by their numbers.
+fn done(agent: &Agent) -> BTreeMap<String, Done> {
     let threads = PathBuf::from(format!("/proc/{}/task", agent.process.id()));
-    let each = fs::read_dir(threads).unwrap().map(|thread| {
-        let thread = thread.unwrap().path();
-        let status = fs::read_to_string(thread.join("status")).unwrap();
-        let sleeps = status.lines().find_map(|it| it.strip_prefix("voluntary_ctxt_switches:"));
-        let busy = fs::read_to_string(thread.join("schedstat")).unwrap();
-        let busy = busy.split(' ').next().unwrap().parse().unwrap();
-        Done { sleeps: sleeps.unwrap().trim().parse().unwrap(), busy }
-    });
-    each.fold(Done { sleeps: 0, busy: 0 }, |sum, one| Done {
-        sleeps: sum.sleeps + one.sleeps,
-        busy: sum.busy + one.busy,
+    let threads = fs::read_dir(threads).unwrap().map(|thread| thread.unwrap().path());
+    threads.filter_map(|thread| Some((thread.display().to_string(), done_by(&thread)?))).collect()
+}
+
+/// `None`: it has just ended.
+fn done_by(thread: &Path) -> Option<Done> {
+    let status = fs::read_to_string(thread.join("status")).ok()?;
+    let sleeps = status.lines().find_map(|it| it.strip_prefix("voluntary_ctxt_switches:"))?;
+    let busy = fs::read_to_string(thread.join("schedstat")).ok()?;
+    let busy = busy.split(' ').next()?.parse().ok()?;
+    Some(Done { sleeps: sleeps.trim().parse().ok()?, busy })
+}
+
+/// What was done between two looks; a thread that has ended meanwhile had been idle for ten seconds.
+fn between(before: &BTreeMap<String, Done>, after: &BTreeMap<String, Done>) -> Done {
+    after.iter().fold(Done::default(), |sum, (thread, now)| {
+        let then = before.get(thread).copied().unwrap_or_default();
+        let (sleeps, busy) = (now.sleeps - then.sleeps, now.busy - then.busy);
+        Done { sleeps: sum.sleeps + sleeps, busy: sum.busy + busy }
     })
 }
 
@@ -49,8 +63,7 @@ async fn sleeps_within(seconds: u64) -> u64 {
     tokio::time::sleep(Duration::from_secs(3)).await;
     let before = done(&agent);
     tokio::time::sleep(Duration::from_secs(seconds)).await;
-    let after = done(&agent);
-    let (sleeps, busy) = (after.sleeps - before.sleeps, after.busy - before.busy);
+    let Done { sleeps, busy } = between(&before, &done(&agent));
     eprintln!("in {seconds} s: woken {sleeps} times, busy for {} µs", busy / 1000);
     sleeps
 }

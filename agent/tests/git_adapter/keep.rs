@@ -48,6 +48,22 @@ async fn local_modifications_are_saved_and_the_patch_brings_them_back() {
 }
 
 #[tokio::test]
+async fn what_a_killed_agent_left_of_a_save_does_not_stay_for_ever() {
+    let scene = Scene::new();
+    let head = scene.commit("base");
+    deploy(&scene, 1, head).await;
+    scene.put("readme.txt", "hot fix\n");
+    reset(&scene.open(), 2, head).await.unwrap();
+    let whole = scene.only_save();
+    let torn = whole.with_file_name(".2-1700000000000.new");
+    fs::create_dir_all(torn.join("files")).unwrap();
+    scene.put("readme.txt", "hot fix again\n");
+    reset(&scene.open(), 3, head).await.unwrap();
+    assert!(!torn.exists(), "it is no save");
+    assert!(whole.join("files/readme.txt").exists(), "what is whole is people's");
+}
+
+#[tokio::test]
 async fn a_modification_behind_an_old_time_stamp_is_found_saved_and_undone() {
     let scene = Scene::new();
     let head = scene.head();

@@ -49,6 +49,7 @@ pub(super) fn save(
     let name = format!("{}-{now}", deployment.0);
     let (fresh, place) = (folder.join(format!(".{name}.new")), folder.join(name));
     let what = || format!("save local modifications to {} (nothing was touched)", place.display());
+    clear_unfinished(&folder).or_fail(FailureKind::Repository, what)?;
     copy_all(site, &fresh, &paths).or_fail(FailureKind::Repository, what)?;
     write_patches(repo, &fresh, &plan.modified)?;
     seal(&fresh, &place).or_fail(FailureKind::Repository, what)?;
@@ -61,10 +62,23 @@ fn private_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-fn copy_all(site: &Site, fresh: &Path, paths: &[&PathBuf]) -> io::Result<()> {
-    if fresh.exists() {
-        fs::remove_dir_all(fresh)?;
+/// What a killed agent left of a save is no save: the reset that it was made for begins again.
+fn clear_unfinished(folder: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if is_absence(&error) => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with('.') && name.to_string_lossy().ends_with(".new") {
+            fs::remove_dir_all(entry.path())?;
+        }
     }
+    Ok(())
+}
+
+fn copy_all(site: &Site, fresh: &Path, paths: &[&PathBuf]) -> io::Result<()> {
     private_folder(fresh)?;
     paths.iter().try_for_each(|path| copy(&site.root.join(path), &fresh.join("files").join(path)))
 }
