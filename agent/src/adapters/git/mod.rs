@@ -6,6 +6,7 @@
 mod absent;
 mod attributes;
 mod between;
+mod cache_tree;
 mod changes;
 mod clash;
 mod compare;
@@ -14,17 +15,24 @@ mod errors;
 mod export;
 mod fetch;
 pub mod http_client;
+mod index_file;
+mod index_lock;
 mod interrupted;
 mod lend;
+mod listings;
 mod lock;
 mod marker;
 mod pins;
 mod plan;
 mod prepare;
+mod quick;
 mod reach;
 mod reset;
 mod save;
+mod sight;
 mod site;
+mod survey;
+mod tracked;
 mod transport;
 
 use std::{
