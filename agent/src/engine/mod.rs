@@ -19,6 +19,7 @@ mod probing;
 mod promotion;
 mod proof;
 mod relay;
+mod tidying;
 mod towards;
 mod watching;
 

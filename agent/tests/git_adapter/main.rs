@@ -3,6 +3,8 @@
 
 mod clones;
 mod crash;
+#[path = "../support/disk.rs"]
+mod disk;
 mod fetch;
 mod histories;
 mod http;
@@ -13,3 +15,4 @@ mod refuse;
 mod reset;
 mod ssh;
 mod support;
+mod tidy;

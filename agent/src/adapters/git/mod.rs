@@ -5,6 +5,7 @@
 
 mod absent;
 mod attributes;
+mod background;
 mod between;
 mod cache_tree;
 mod changes;
@@ -32,6 +33,7 @@ mod save;
 mod sight;
 mod site;
 mod survey;
+mod tidy;
 mod tracked;
 mod transport;
 
@@ -224,6 +226,10 @@ impl SourceRepository for GitRepository {
 
     async fn between(&self, from: CommitSha, to: CommitSha) -> Result<Between, Failure> {
         self.blocking(move |site| between::between(site, from, to)).await
+    }
+
+    async fn tidy(&self) -> Result<Option<String>, Failure> {
+        background::tidy(Arc::clone(&self.site)).await
     }
 
     async fn preflight(&self) -> Result<String, Failure> {

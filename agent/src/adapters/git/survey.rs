@@ -27,8 +27,8 @@ use super::{
     listings::{Known, Listing, Listings, Stamp},
 };
 
-/// More threads than this wait for each other in the kernel.
-const MOST_THREADS: usize = 4;
+/// More than most machines have cores: what the kernel has not in memory, a thread waits for.
+const MOST_THREADS: usize = 8;
 /// Folders that a thread takes at once: many enough that taking costs nothing, few enough that all
 /// threads end together.
 const FOLDERS_AT_ONCE: usize = 32;
@@ -131,8 +131,7 @@ pub(super) fn survey(
 }
 
 fn threads(folders: usize) -> usize {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    cores.min(MOST_THREADS).min(folders.div_ceil(FOLDERS_AT_ONCE)).max(1)
+    MOST_THREADS.min(folders.div_ceil(FOLDERS_AT_ONCE)).max(1)
 }
 
 /// The folders of the index. Whatever is below a folder comes without a gap in the order of paths.
