@@ -11,6 +11,7 @@ mod http;
 mod keep;
 mod large;
 mod lend;
+mod look;
 mod refuse;
 mod reset;
 mod ssh;
