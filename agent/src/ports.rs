@@ -62,6 +62,12 @@ pub trait SourceRepository: Send + Sync {
     /// the command is there. Fetches nothing, and changes nothing.
     async fn preflight(&self) -> Result<String, Failure>;
 
+    /// Puts the repository in order if it is worth that, beside whatever else is done there; nothing
+    /// that may be needed goes. Answers in words what was done. Dropping it ends it soon.
+    async fn tidy(&self) -> Result<Option<String>, Failure> {
+        Ok(None)
+    }
+
     /// Whether a reset to an earlier commit brings back what was live then. A promote command may
     /// bring anything: there only a backup does.
     fn remembers(&self) -> bool {

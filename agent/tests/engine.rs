@@ -345,3 +345,15 @@ async fn a_repeated_request_joins_also_after_its_end_and_a_foreign_one_is_refuse
     let taken = Answer::Refused(Refusal::RequestIdTaken { deployment: number });
     assert_eq!(lab.handle.deploy(named(2), "", &Carried::Nothing).await.unwrap(), taken);
 }
+
+#[tokio::test]
+async fn a_repository_is_tidied_when_all_has_ended_and_a_deployment_does_not_wait_for_it() {
+    let agent = Agent::new();
+    let lab = stage(&agent, unverified()).await;
+    bounded(lab.world.tidying.acquire()).await.unwrap().forget();
+    let number = lab.deploy(1).await;
+    bounded(lab.world.untidied.acquire()).await.unwrap().forget();
+    assert_eq!(lab.world.tidying.available_permits(), 0, "not while something is going on");
+    lab.ended(number).await;
+    bounded(lab.world.tidying.acquire()).await.unwrap().forget();
+}

@@ -352,6 +352,9 @@ impl Driver {
                 let needed: Vec<CommitSha> = self.state.needed_commits().into_iter().collect();
                 self.performer.settle(&needed).await;
             }
+            if self.state.open.is_empty() {
+                self.performer.rest();
+            }
             self.recovered.send_if_modified(|recovered| !std::mem::replace(recovered, true));
             return;
         };

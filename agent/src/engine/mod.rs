@@ -20,6 +20,7 @@ mod promotion;
 mod proof;
 mod relay;
 mod retention;
+mod tidying;
 mod towards;
 mod watching;
 

@@ -15,6 +15,7 @@ use tokio::{
 use super::{
     probing::{self, ProbePlan},
     promotion::Promotion,
+    tidying::Tidying,
 };
 use crate::ports::{
     Backup, Backups, Hooks, Moment, Probe, Reporter, Runtime, SecondProof, SourceRepository,
@@ -67,6 +68,7 @@ pub(super) struct Performer {
     /// Held from the first write to the tree until the environment settles: another environment
     /// on the same clone must not change the files under a restart.
     holding: Mutex<Option<Held>>,
+    tidying: Tidying,
 }
 
 /// The repository is ours as long as one of these is there.
@@ -74,7 +76,8 @@ type Held = Arc<OwnedMutexGuard<()>>;
 
 impl Performer {
     pub(super) fn new(parts: Parts) -> Self {
-        Self { parts, holding: Mutex::new(None) }
+        let tidying = Tidying::new(parts.source.clone());
+        Self { parts, holding: Mutex::new(None), tidying }
     }
 
     pub(super) fn parts(&self) -> &Parts {
@@ -86,6 +89,7 @@ impl Performer {
         effect: &Effect,
         reporter: &Reporter,
     ) -> Result<StepDone, Failure> {
+        self.tidying.stop();
         match &effect.step {
             Step::Prepare { live } => {
                 let prepare = self.prepare(effect, live.map(|live| live.sha), reporter);
@@ -120,6 +124,11 @@ impl Performer {
             tracing::debug!(?unpinned, "pins stay until the next deployment");
         }
         self.release_repository().await;
+    }
+
+    /// All deployments have ended: there is time for what can wait.
+    pub(super) fn rest(&self) {
+        self.tidying.begin_if_due();
     }
 
     async fn release_repository(&self) {

@@ -3,13 +3,17 @@
 
 mod clones;
 mod crash;
+#[path = "../support/disk.rs"]
+mod disk;
 mod fetch;
 mod histories;
 mod http;
 mod keep;
 mod large;
 mod lend;
+mod look;
 mod refuse;
 mod reset;
 mod ssh;
 mod support;
+mod tidy;

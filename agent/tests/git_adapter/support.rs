@@ -250,6 +250,8 @@ pub fn judge(site: &Path, commit: CommitSha) {
     let listed = git(site, &["ls-files", "--stage", "-z"]).replace(" 0\t", "\t");
     let wanted = git(site, &["ls-tree", "-r", "-z", &commit]).replace(" blob ", " ");
     assert_eq!(listed, wanted, "the index is not that of {commit}");
+    let tree = git(site, &["rev-parse", &format!("{commit}^{{tree}}")]);
+    assert_eq!(git(site, &["write-tree"]), tree, "the index notes other folders");
     let fresh = tempfile::tempdir().unwrap();
     for arguments in [&["read-tree", &commit][..], &["diff", "--exit-code", "--stat"]] {
         let mut command = git_command(site, arguments);

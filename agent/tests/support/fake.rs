@@ -39,6 +39,8 @@ use tokio_util::sync::CancellationToken;
 
 #[path = "samples.rs"]
 mod samples;
+#[path = "fake_source.rs"]
+mod source;
 
 pub use super::bounded::bounded;
 #[allow(unused_imports, reason = "each test binary uses its own part")]
@@ -83,6 +85,9 @@ pub struct World {
     /// Wakes when a reset or restart has begun, and when a check was cut off.
     pub begun: Semaphore,
     pub cut_off: Semaphore,
+    /// Wake when the repository begins to be put in order, and when that is given up.
+    pub tidying: Semaphore,
+    pub untidied: Semaphore,
 }
 
 pub fn sha(index: u8) -> CommitSha {
@@ -121,54 +126,6 @@ impl World {
     /// Lets no reset or restart end until it is told to.
     pub fn stop_touching(&self) {
         self.script.touching.forget_permits(Semaphore::MAX_PERMITS);
-    }
-}
-
-#[async_trait]
-impl SourceRepository for World {
-    async fn prepare(
-        &self,
-        _: CommitSha,
-        _: Option<CommitSha>,
-        reporter: &Reporter,
-    ) -> Result<PreparedCommit, Failure> {
-        self.note("prepare");
-        for number in 0..self.script.prepare_tells.load(Ordering::SeqCst) {
-            reporter.remark(format!("object {number}")).await;
-        }
-        let (subject, author) = ("a commit".to_owned(), "ada".to_owned());
-        Ok(PreparedCommit { subject, author, older_than_live: false, head: None })
-    }
-
-    async fn reset(
-        &self,
-        _: DeploymentNumber,
-        _: CommitSha,
-        _: &Reporter,
-    ) -> Result<TreeReport, Failure> {
-        self.touch("reset").await;
-        assert!(!self.script.reset_panics.swap(false, Ordering::SeqCst), "as the script says");
-        Ok(TreeReport::default())
-    }
-
-    async fn inspect(&self, _: CommitSha) -> Result<TreeState, Failure> {
-        Ok(TreeState { exact: true, untracked: 0 })
-    }
-
-    async fn export(&self, _: CommitSha, _: &Path) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    async fn unpin_except(&self, _: &[CommitSha]) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    async fn between(&self, _: CommitSha, _: CommitSha) -> Result<Between, Failure> {
-        Ok(Between::default())
-    }
-
-    async fn preflight(&self) -> Result<String, Failure> {
-        Ok("main is here".to_owned())
     }
 }
 
@@ -318,6 +275,8 @@ impl Agent {
             looks: Mutex::default(),
             begun: Semaphore::new(0),
             cut_off: Semaphore::new(0),
+            tidying: Semaphore::new(0),
+            untidied: Semaphore::new(0),
         });
         let parts = parts(&world, plan(), self.lock.clone());
         let mut setup = Setup {

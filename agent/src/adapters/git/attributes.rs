@@ -3,22 +3,24 @@
 
 use std::path::{Path, PathBuf};
 
-use git2::{Index, Repository, Tree};
+use git2::{Repository, Tree};
 use ripcord_core::{Failure, FailureKind};
 
 use super::{
     changes::Change,
-    errors::{OrFail, path_of, repository},
+    errors::{OrFail, repository},
     site::Site,
+    tracked::Tracked,
 };
 
-const NAME: &str = ".gitattributes";
+/// Where git takes attributes from.
+pub(super) const NAME: &str = ".gitattributes";
 
 /// Looks at every attributes file of `tree`, and at the repository's own.
 pub(super) fn refuse_filters(
     site: &Site,
     repo: &Repository,
-    index: &Index,
+    index: &impl Tracked,
     tree: &Tree<'_>,
     changes: &[Change],
 ) -> Result<(), Failure> {
@@ -34,9 +36,8 @@ pub(super) fn refuse_filters(
     std::fs::read(&own).map_or(Ok(()), |text| refuse_lines(&own, &text))
 }
 
-fn attribute_files(index: &Index, changes: &[Change]) -> Vec<PathBuf> {
-    let here = index.iter().filter(|entry| entry.path.ends_with(NAME.as_bytes()));
-    let mut files: Vec<_> = here.map(|entry| path_of(&entry.path).to_owned()).collect();
+fn attribute_files(index: &impl Tracked, changes: &[Change]) -> Vec<PathBuf> {
+    let mut files = index.ending_in(NAME);
     files.extend(changes.iter().map(|change| change.path.clone()));
     files.retain(|path| is_attributes_file(path));
     files

@@ -12,6 +12,7 @@ use ripcord_core::Failure;
 use super::{
     errors::{path_of, repository},
     interrupted::GITLINK,
+    tracked::Tracked,
 };
 
 /// What stands where files of a commit must come.
@@ -45,7 +46,7 @@ pub(super) fn replaced_by_folders(root: &Path, index: &Index) -> Vec<PathBuf> {
 /// stops half-way; neither is what an operator wants.
 pub(super) fn find<'p>(
     root: &Path,
-    index: &Index,
+    index: &impl Tracked,
     paths: impl IntoIterator<Item = &'p PathBuf>,
 ) -> Result<InTheWay, Failure> {
     let surroundings = Surroundings { root, index };
@@ -56,12 +57,12 @@ pub(super) fn find<'p>(
     Ok(found)
 }
 
-struct Surroundings<'a> {
+struct Surroundings<'a, T> {
     root: &'a Path,
-    index: &'a Index,
+    index: &'a T,
 }
 
-impl Surroundings<'_> {
+impl<T: Tracked> Surroundings<'_, T> {
     fn look(&self, path: &Path, found: &mut InTheWay) -> Result<(), Failure> {
         let mut above: Vec<_> = path.ancestors().collect();
         above.pop(); // The empty path: the root itself.
@@ -72,7 +73,7 @@ impl Surroundings<'_> {
                 Err(error) => return Err(self.unreadable(step, &error)),
             };
             if !is_folder {
-                found.files.extend((!self.is_tracked(step)).then(|| step.to_owned()));
+                found.files.extend((!self.index.has(step)).then(|| step.to_owned()));
                 return Ok(());
             }
         }
@@ -90,10 +91,6 @@ impl Surroundings<'_> {
         }
     }
 
-    fn is_tracked(&self, path: &Path) -> bool {
-        (0..=3).any(|stage| self.index.get_path(path, stage).is_some())
-    }
-
     fn untracked_inside(&self, folder: &Path) -> io::Result<Option<PathBuf>> {
         for entry in fs::read_dir(self.root.join(folder))? {
             let entry = entry?;
@@ -101,7 +98,7 @@ impl Surroundings<'_> {
             let found = if entry.file_type()?.is_dir() {
                 self.untracked_inside(&path)?
             } else {
-                (!self.is_tracked(&path)).then_some(path)
+                (!self.index.has(&path)).then_some(path)
             };
             if found.is_some() {
                 return Ok(found);

@@ -11,7 +11,7 @@ use ripcord_core::{Failure, FailureKind};
 
 use super::{
     changes::Change,
-    errors::{OrFail, delta_path, repository},
+    errors::{OrFail, delta_path, exactly, repository},
 };
 
 /// How the work tree compares with a commit, or with the index.
@@ -50,9 +50,14 @@ fn with_untracked() -> DiffOptions {
 }
 
 /// The work tree against the index: files whose stat data are those of the index are taken for
-/// the index's.
-pub(super) fn unstaged(repo: &Repository) -> Result<Comparison, Failure> {
-    let diff = repo.diff_index_to_workdir(None, Some(&mut with_untracked()));
+/// the index's. No `paths`: everywhere.
+pub(super) fn unstaged(repo: &Repository, paths: &[PathBuf]) -> Result<Comparison, Failure> {
+    let mut options = with_untracked();
+    options.disable_pathspec_match(true);
+    for path in exactly(paths) {
+        options.pathspec(path);
+    }
+    let diff = repo.diff_index_to_workdir(None, Some(&mut options));
     diff.map(|diff| Comparison::of(&diff)).or_fail(FailureKind::Repository, what)
 }
 

@@ -5,7 +5,9 @@
 
 mod absent;
 mod attributes;
+mod background;
 mod between;
+mod cache_tree;
 mod changes;
 mod clash;
 mod compare;
@@ -14,17 +16,25 @@ mod errors;
 mod export;
 mod fetch;
 pub mod http_client;
+mod index_file;
+mod index_lock;
 mod interrupted;
 mod lend;
+mod listings;
 mod lock;
 mod marker;
 mod pins;
 mod plan;
 mod prepare;
+mod quick;
 mod reach;
 mod reset;
 mod save;
+mod sight;
 mod site;
+mod survey;
+mod tidy;
+mod tracked;
 mod transport;
 
 use std::{
@@ -216,6 +226,10 @@ impl SourceRepository for GitRepository {
 
     async fn between(&self, from: CommitSha, to: CommitSha) -> Result<Between, Failure> {
         self.blocking(move |site| between::between(site, from, to)).await
+    }
+
+    async fn tidy(&self) -> Result<Option<String>, Failure> {
+        background::tidy(Arc::clone(&self.site)).await
     }
 
     async fn preflight(&self) -> Result<String, Failure> {

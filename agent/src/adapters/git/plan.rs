@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use git2::{Commit, Index, Repository, Tree};
+use git2::{Commit, Index, Repository, RepositoryState, Tree};
 use ripcord_core::Failure;
 
 use super::{
@@ -16,9 +16,12 @@ use super::{
     compare::{self, Comparison},
     errors::{path_of, repository},
     export,
+    index_file::IndexFile,
     interrupted::{Interrupted, mistrust},
     marker::Claim,
+    sight::Sight,
     site::{self, Site},
+    survey::Look,
 };
 
 /// `git update-index --assume-unchanged`.
@@ -39,6 +42,8 @@ pub(super) struct Plan {
     pub(super) untracked: u64,
     /// Whether another reset was cut short: neither index nor stat data are believed.
     pub(super) after_a_crash: bool,
+    /// The index from which `changes` lead to the commit, if nothing else has to be done.
+    pub(super) index: Option<IndexFile>,
 }
 
 impl Plan {
@@ -50,6 +55,13 @@ impl Plan {
     /// Whether files that are the same in both commits may have to be written differently.
     pub(super) fn changes_attributes(&self) -> bool {
         self.changes.iter().any(|change| attributes::is_attributes_file(&change.path))
+    }
+
+    /// Whether a file comes where a folder was, or the other way round.
+    fn swaps_folders(&self) -> bool {
+        let paths: BTreeSet<_> = self.changes.iter().map(|change| &*change.path).collect();
+        let is_changed = |folder: &Path| paths.contains(folder);
+        paths.iter().any(|path| path.ancestors().skip(1).any(is_changed))
     }
 
     /// Whether the reset can alter nothing but the files of `changes`, and leaves the untracked
@@ -72,9 +84,17 @@ pub(super) fn preflight(
     repo: &Repository,
     commit: &Commit<'_>,
     unfinished: Option<&Claim>,
+    sight: Option<Sight>,
 ) -> Result<(), Failure> {
     if unfinished.is_some() {
         return plan(site, repo, commit, unfinished).map(drop);
+    }
+    if let Some(sight) = sight {
+        let (head, tree) = (site::head_tree(repo)?, site::tree_of(commit)?);
+        let changes = changes::between(repo, head.as_ref(), &tree)?;
+        attributes::refuse_filters(site, repo, &sight.index, &tree, &changes)?;
+        let places = to_write(&changes).chain(sight.replaced_by_folders());
+        return clash::find(&site.root, &sight.index, places).map(drop);
     }
     let index = compare::index(repo)?;
     let (head, tree) = (site::head_tree(repo)?, site::tree_of(commit)?);
@@ -92,6 +112,11 @@ pub(super) fn plan(
     commit: &Commit<'_>,
     unfinished: Option<&Claim>,
 ) -> Result<Plan, Failure> {
+    if unfinished.is_none()
+        && let Some(plan) = quick_plan(site, repo, commit)?
+    {
+        return Ok(plan);
+    }
     let mut index = compare::index(repo)?;
     let interrupted = unfinished.map(|claim| Interrupted::of(site, repo, claim)).transpose()?;
     let interrupted = interrupted.flatten();
@@ -106,7 +131,7 @@ pub(super) fn plan(
     let mut changes = changes::between(repo, head.as_ref(), &tree)?;
     changes::add_staged(&mut changes, &staged, head.as_ref(), &tree);
     refuse_unserved(site, repo, &index, &tree, &changes)?;
-    let Comparison { differing, untracked } = compare::unstaged(repo)?;
+    let Comparison { differing, untracked } = compare::unstaged(repo, &[])?;
     let mut modified = locally_modified(site, repo, head.as_ref(), staged, differing)?;
     let back = modified.iter().filter(|path| tree.get_path(path).is_ok());
     let mut in_the_way = clash::find(&site.root, &index, to_write(&changes).chain(back))?;
@@ -114,7 +139,41 @@ pub(super) fn plan(
         modified.retain(|path| !interrupted.wrote(path));
         in_the_way.files.retain(|path| !interrupted.wrote(path));
     }
-    Ok(Plan { changes, modified, in_the_way, untracked, after_a_crash: unfinished.is_some() })
+    let after_a_crash = unfinished.is_some();
+    Ok(Plan { changes, modified, in_the_way, untracked, after_a_crash, index: None })
+}
+
+/// The plan where only the changed files have to be written; nothing where more has to be looked at.
+fn quick_plan(
+    site: &Site,
+    repo: &Repository,
+    commit: &Commit<'_>,
+) -> Result<Option<Plan>, Failure> {
+    let Some(head) = site::head_tree(repo)? else { return Ok(None) };
+    let Some((index, found)) = look(site, repo, &head)? else { return Ok(None) };
+    let tree = site::tree_of(commit)?;
+    let changes = changes::between(repo, Some(&head), &tree)?;
+    attributes::refuse_filters(site, repo, &index, &tree, &changes)?;
+    let in_the_way = clash::find(&site.root, &index, to_write(&changes))?;
+    let Comparison { differing: modified, untracked } = found;
+    let plan = Plan { changes, modified, in_the_way, untracked, ..Plan::default() };
+    let is_quick = plan.is_plain() && !plan.changes_attributes() && !plan.swaps_folders();
+    Ok((is_quick && repo.state() == RepositoryState::Clean)
+        .then_some(Plan { index: Some(index), ..plan }))
+}
+
+/// One quick look at a tree whose index has the files of `tree`: the index, and what is modified and
+/// untracked. Nothing where that cannot be told quickly.
+pub(super) fn look(
+    site: &Site,
+    repo: &Repository,
+    tree: &Tree<'_>,
+) -> Result<Option<(IndexFile, Comparison)>, Failure> {
+    let sight = Sight::take(site, Look::Files).filter(|sight| sight.index.is_of(tree));
+    let Some(sight) = sight else { return Ok(None) };
+    let Some(Comparison { differing, untracked }) = sight.compare(site)? else { return Ok(None) };
+    let differing = export::unlike_checkout(site, repo, tree, differing)?;
+    Ok(Some((sight.index, Comparison { differing, untracked })))
 }
 
 fn to_write(changes: &[Change]) -> impl Iterator<Item = &PathBuf> {

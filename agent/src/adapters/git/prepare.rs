@@ -1,6 +1,6 @@
 //! Everything that can be known before anything is touched: fetch, reachability, pins, preflight.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, thread};
 
 use git2::{Commit, Oid, Repository};
 use ripcord_core::{CommitSha, Failure, FailureKind};
@@ -12,7 +12,9 @@ use super::{
     lock,
     marker::{Marker, Work},
     pins, plan,
+    sight::Sight,
     site::{self, Site},
+    survey::Look,
 };
 use crate::ports::{PreparedCommit, Reporter};
 
@@ -32,9 +34,14 @@ pub(super) fn prepare(
     let kept = || format!("keep what is fetched into {}", site.common_dir.display());
     let before = Before::of(site).or_fail(FailureKind::Repository, kept)?;
     let known = repo.refname_to_id(&site.tracking_ref()).ok();
-    let tip = fetch(site, &repo, reporter)?;
+    let (tip, sight) = thread::scope(|scope| {
+        // Looking takes about as long as a remote takes to answer.
+        let sight = scope.spawn(|| Sight::take(site, Look::Names));
+        (fetch(site, &repo, reporter), sight.join().ok().flatten())
+    });
+    let (tip, sight) = (tip?, sight);
     let commit = reachable(site, &repo, sha, tip)?;
-    plan::preflight(site, &repo, &commit, unfinished.as_ref())?;
+    plan::preflight(site, &repo, &commit, unfinished.as_ref(), sight)?;
     let head = site::head(&repo)?;
     let mut refs = BTreeSet::from_iter((known != Some(tip)).then(|| site.tracking_ref()));
     for pinned in [Some(sha), head].into_iter().flatten() {

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use git2::{Commit, Repository, RepositoryState, ResetType, build::CheckoutBuilder};
+use git2::{Commit, Repository, RepositoryState, ResetType, Tree, build::CheckoutBuilder};
 use ripcord_core::{
     Brought, CommitSha, DeploymentNumber, Failure, FailureKind, effect::TreeReport,
 };
@@ -15,11 +15,12 @@ use super::{
     compare::{self, Comparison, is_absence},
     errors::{OrFail, exactly},
     export,
+    index_lock::IndexLock,
     interrupted::mistrust,
     lock,
     marker::{Claim, Marker, Work},
     plan::{self, Plan},
-    save,
+    quick, save,
     site::{self, Site},
 };
 use crate::ports::{Activity, Reporter, TreeState};
@@ -47,8 +48,15 @@ pub(super) fn reset(
     let saved = save::save(site, &repo, deployment, &plan)?;
     let saved = saved.or_else(|| saved_before(unfinished, deployment));
     let working = marker.begin(Some(deployment), sha, saved.clone())?;
+    let lock = match plan.index.as_ref().map(|_| IndexLock::take(site)).transpose() {
+        Ok(lock) => lock,
+        Err(failure) => {
+            working.finish();
+            return Err(failure);
+        }
+    };
     make_way(site, &plan)?;
-    let (changed, untracked) = write_and_verify(site, &repo, &commit, &plan, reporter)?;
+    let (changed, untracked) = write_and_verify(site, &repo, &commit, &plan, lock, reporter)?;
     if plan.after_a_crash {
         compare::remember_stat_data(&repo);
     }
@@ -108,12 +116,25 @@ fn write_and_verify(
     repo: &Repository,
     commit: &Commit<'_>,
     plan: &Plan,
+    lock: Option<IndexLock>,
     reporter: &Reporter,
 ) -> Result<(u64, u64), Failure> {
     let mut touched = BTreeSet::new();
-    let first = check_out(repo, commit, plan, reporter, &mut touched);
-    let mut state = verify(site, repo, commit, plan)?;
-    if first.is_err() || !state.differing.is_empty() || plan.changes_attributes() {
+    let first = match plan.index.as_ref().zip(lock) {
+        Some((index, lock)) => {
+            let from = (index, &plan.changes[..]);
+            let wrong = quick::check_out(site, commit, from, lock, reporter, &mut touched);
+            wrong.map(|differing| Comparison { differing, untracked: plan.untracked })
+        }
+        None => {
+            let first = check_out(repo, commit, plan, reporter, &mut touched);
+            let state = verify(site, repo, commit, plan)?;
+            first.map(|()| state)
+        }
+    };
+    let is_exact = first.as_ref().is_ok_and(|state| state.differing.is_empty());
+    let mut state = first.unwrap_or_default();
+    if !is_exact || plan.changes_attributes() {
         let all = Plan { after_a_crash: true, ..Plan::default() };
         mistrust(&mut compare::index(repo)?)?;
         check_out(repo, commit, &all, reporter, &mut touched)?;
@@ -147,25 +168,38 @@ fn check_out(
     reporter: &Reporter,
     touched: &mut BTreeSet<PathBuf>,
 ) -> Result<(), Failure> {
+    let paths: Vec<_> = plan.changes.iter().map(|change| change.path.clone()).collect();
+    let paths = plan.is_plain().then_some(&paths[..]);
+    if paths.is_none_or(|paths| !paths.is_empty()) {
+        write_files(repo, &site::tree_of(commit)?, paths, reporter, touched)?;
+    }
+    let moved = repo.reset(commit.as_object(), ResetType::Mixed, None);
+    moved.or_fail(FailureKind::Tree, || format!("reset the work tree to {}", commit.id()))
+}
+
+/// Makes the files those of `tree`, at all paths or only at some. An index of `repo` that is on the
+/// disk follows.
+pub(super) fn write_files(
+    repo: &Repository,
+    tree: &Tree<'_>,
+    paths: Option<&[PathBuf]>,
+    reporter: &Reporter,
+    touched: &mut BTreeSet<PathBuf>,
+) -> Result<(), Failure> {
+    let in_memory = repo.index().is_ok_and(|index| index.path().is_none());
     let mut checkout = CheckoutBuilder::new();
-    checkout.force().disable_pathspec_match(true).progress(|path: Option<&Path>, done, total| {
+    checkout.force().update_index(!in_memory).refresh(!in_memory).disable_pathspec_match(true);
+    checkout.progress(|path: Option<&Path>, done, total| {
         touched.extend(path.map(Path::to_owned));
         let done = u64::try_from(done).unwrap_or(0);
         let total = u64::try_from(total).unwrap_or(0);
         reporter.activity(Activity { unit: "files", done, total });
     });
-    let paths: Vec<_> = plan.changes.iter().map(|change| change.path.clone()).collect();
-    if plan.is_plain() {
-        exactly(&paths).for_each(|path| {
-            checkout.path(path);
-        });
+    for path in exactly(paths.unwrap_or_default()) {
+        checkout.path(path);
     }
-    let what = || format!("reset the work tree to {}", commit.id());
-    if !(plan.is_plain() && paths.is_empty()) {
-        let tree = commit.as_object();
-        repo.checkout_tree(tree, Some(&mut checkout)).or_fail(FailureKind::Tree, what)?;
-    }
-    repo.reset(commit.as_object(), ResetType::Mixed, None).or_fail(FailureKind::Tree, what)
+    let written = repo.checkout_tree(tree.as_object(), Some(&mut checkout));
+    written.or_fail(FailureKind::Tree, || "write the files of the commit".to_owned())
 }
 
 /// After a plain reset the plan vouches for the files that it did not concern.
@@ -201,7 +235,11 @@ fn compare_all(
 pub(super) fn inspect(site: &Site, sha: CommitSha) -> Result<TreeState, Failure> {
     let unfinished = Marker::of(site, Work::Reset).exists();
     let repo = site.repository()?;
-    let state = compare_all(site, &repo, &site::commit(&repo, sha)?, Path::new(""))?;
+    let commit = site::commit(&repo, sha)?;
+    let state = match plan::look(site, &repo, &site::tree_of(&commit)?)? {
+        Some((_, state)) => state,
+        None => compare_all(site, &repo, &commit, Path::new(""))?,
+    };
     Ok(TreeState { exact: !unfinished && state.differing.is_empty(), untracked: state.untracked })
 }
 

@@ -11,6 +11,7 @@ use ripcord_core::{CommitSha, Failure, FailureKind};
 use super::{
     Settings,
     errors::{OrFail, oid, repository, sha as sha_of},
+    listings::Listings,
 };
 
 /// A repository that was found, by its settings and its canonical folders.
@@ -27,6 +28,8 @@ pub(super) struct Site {
     pub(super) common_dir: PathBuf,
     /// When this process opened it.
     pub(super) opened: SystemTime,
+    /// What is known of its folders.
+    pub(super) listings: Listings,
 }
 
 impl Site {
@@ -43,6 +46,7 @@ impl Site {
             git_dir: canonical(repo.path())?,
             common_dir: canonical(repo.commondir())?,
             opened: SystemTime::now(),
+            listings: Listings::default(),
             settings,
         })
     }

@@ -1,0 +1,205 @@
+//! What many fetches leave behind is put together, and no object is ever missing.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
+
+use git2::{Oid, Repository};
+use ripcord_agent::{adapters::git::GitRepository, ports::SourceRepository};
+
+use crate::{
+    disk::Disk,
+    support::{Scene, deploy, git, settings_at},
+};
+
+/// As many as make it worth while.
+const PACKS: usize = 20;
+const LOOSE: usize = 2_000;
+
+/// A clone in which nobody has tidied up: packs of a few objects, and loose ones, that no commit
+/// names.
+fn untidy(site: &Path, packs: usize, loose: usize) -> Vec<Oid> {
+    let repo = Repository::open(site).unwrap();
+    let folder = site.join(".git/objects/pack");
+    static TURN: AtomicUsize = AtomicUsize::new(0);
+    let turn = TURN.fetch_add(1, Ordering::Relaxed);
+    let blob = |text: String| repo.blob(format!("{turn} {text}").as_bytes()).unwrap();
+    let mut all = Vec::new();
+    for pack in 0..packs {
+        let blobs: Vec<_> = (0..5).map(|number| blob(format!("{pack} {number}\n"))).collect();
+        let mut builder = repo.packbuilder().unwrap();
+        blobs.iter().for_each(|id| builder.insert_object(*id, None).unwrap());
+        builder.write(&folder, 0o444).unwrap();
+        blobs.iter().for_each(|id| fs::remove_file(file_of(site, *id)).unwrap());
+        all.extend(blobs);
+    }
+    all.extend((0..loose).map(|number| blob(format!("loose {number}\n"))));
+    all
+}
+
+fn file_of(site: &Path, id: Oid) -> PathBuf {
+    let id = id.to_string();
+    site.join(".git/objects").join(&id[..2]).join(&id[2..])
+}
+
+/// Every object that git finds, reachable or not.
+fn objects(site: &Path) -> BTreeSet<String> {
+    let list = ["cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objecttype)"];
+    git(site, &list).lines().map(str::to_owned).collect()
+}
+
+fn counted(site: &Path, what: &str) -> usize {
+    let counts = git(site, &["count-objects", "-v"]);
+    let line = counts.lines().find_map(|line| line.strip_prefix(&format!("{what}: ")));
+    line.unwrap().parse().unwrap()
+}
+
+fn assert_whole(site: &Path, before: &BTreeSet<String>) {
+    assert_eq!(&objects(site), before);
+    git(site, &["fsck", "--full", "--strict", "--no-dangling"]);
+    assert_eq!(counted(site, "garbage"), 0);
+}
+
+#[tokio::test]
+async fn many_packs_and_loose_objects_become_one_pack_and_none_is_lost() {
+    for (packs, loose) in [(PACKS, 3), (0, LOOSE)] {
+        let scene = Scene::new();
+        scene.write("readme.txt", "two\n");
+        let live = scene.commit("second");
+        deploy(&scene, 1, live).await;
+        let site = scene.site();
+        let all = untidy(&site, packs, loose);
+        let before = objects(&site);
+        let reader = Repository::open(&site).unwrap();
+        reader.find_blob(all[0]).unwrap();
+        let done = scene.open().tidy().await.unwrap().unwrap();
+        assert!(done.ends_with("loose objects are one pack now"), "{done}");
+        assert_whole(&site, &before);
+        assert_eq!((counted(&site, "packs"), counted(&site, "count")), (1, 0));
+        all.iter().for_each(|id| drop(reader.find_blob(*id).unwrap()));
+        assert_eq!(scene.open().tidy().await.unwrap(), None, "all is in order now");
+        scene.write("readme.txt", "three\n");
+        let next = scene.commit("third");
+        deploy(&scene, 2, next).await;
+        scene.assert_exact(next);
+    }
+}
+
+#[tokio::test]
+async fn a_few_packs_and_loose_objects_are_left_alone() {
+    let scene = Scene::new();
+    untidy(&scene.site(), PACKS / 2, LOOSE / 20);
+    let before = (counted(&scene.site(), "packs"), counted(&scene.site(), "count"));
+    assert_eq!(scene.open().tidy().await.unwrap(), None);
+    assert_eq!((counted(&scene.site(), "packs"), counted(&scene.site(), "count")), before);
+}
+
+#[tokio::test]
+async fn packs_that_somebody_keeps_stay() {
+    let scene = Scene::new();
+    untidy(&scene.site(), PACKS + 1, 0);
+    let folder = scene.site().join(".git/objects/pack");
+    let packs = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let kept = packs.into_iter().find(|path| path.extension().unwrap() == "pack").unwrap();
+    fs::write(kept.with_extension("keep"), "").unwrap();
+    let before = objects(&scene.site());
+    scene.open().tidy().await.unwrap().unwrap();
+    assert!(kept.exists());
+    assert_whole(&scene.site(), &before);
+    untidy(&scene.site(), PACKS, 0);
+    git(&scene.site(), &["multi-pack-index", "write"]);
+    assert_eq!(scene.open().tidy().await.unwrap(), None, "whoever makes one tidies up, too");
+}
+
+#[tokio::test]
+async fn whoever_gives_it_up_early_leaves_a_repository_that_works() {
+    let scene = Scene::new();
+    untidy(&scene.site(), PACKS * 2, LOOSE);
+    let before = objects(&scene.site());
+    let repository = scene.open();
+    for patience in [0, 1, 3, 10, 30] {
+        let _ = tokio::time::timeout(Duration::from_millis(patience), repository.tidy()).await;
+        assert_eq!(objects(&scene.site()), before);
+    }
+    let patience = Instant::now() + Duration::from_secs(30);
+    while repository.tidy().await.unwrap().is_none() && counted(&scene.site(), "packs") > 1 {
+        assert!(Instant::now() < patience, "the one that was given up never ends");
+    }
+    assert_whole(&scene.site(), &before);
+}
+
+/// Not a test: what the other process does.
+#[tokio::test]
+#[ignore = "started by the test that kills it"]
+async fn victim() {
+    let Ok(root) = std::env::var("VICTIM_ROOT") else { return };
+    let repository = GitRepository::open(settings_at(root.as_ref())).unwrap();
+    repository.tidy().await.unwrap();
+}
+
+/// Kills a process that tidies up as soon as `is_time`.
+fn kill_when(scene: &Scene, is_time: impl Fn() -> bool) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "tidy::victim", "--ignored"]).stdout(Stdio::null());
+    command.env("VICTIM_ROOT", scene.dir.path());
+    let mut victim = command.spawn().unwrap();
+    let patience = Instant::now() + Duration::from_secs(30);
+    while !is_time() && victim.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < patience, "the victim does nothing");
+    }
+    let _ = victim.kill();
+    victim.wait().unwrap();
+}
+
+#[tokio::test]
+async fn a_kill_at_any_moment_loses_no_object_and_the_next_time_finishes_it() {
+    let scene = Scene::new();
+    let site = scene.site();
+    let folder = site.join(".git/objects");
+    let aside = folder.join("tmp_objdir-ripcord");
+    let files = |folder: &Path| fs::read_dir(folder).map_or(0, Iterator::count);
+    let packs = || files(&folder.join("pack"));
+    for moment in 0..5 {
+        let all = untidy(&site, PACKS, 200);
+        let loose = file_of(&site, *all[all.len() - 200..].iter().min().unwrap());
+        let (before, packs_then) = (objects(&site), packs());
+        kill_when(&scene, || match moment {
+            0 => aside.exists(),
+            1 => files(&aside) > 0,
+            2 => packs() > packs_then,
+            3 => packs() + 6 < packs_then,
+            _ => !loose.exists(),
+        });
+        assert_eq!(objects(&site), before, "{moment}");
+    }
+    untidy(&site, PACKS, 0);
+    let before = objects(&site);
+    scene.open().tidy().await.unwrap();
+    assert_whole(&site, &before);
+}
+
+#[tokio::test]
+async fn a_full_disk_leaves_the_repository_as_it_was() {
+    let scene = Scene::new();
+    let small = scene.dir.path().join("small");
+    let Some(disk) = Disk::mount(&small, "size=24m") else { return };
+    let site = small.join("site");
+    git(scene.dir.path(), &["clone", "--quiet", "--no-local", "upstream.git", "small/site"]);
+    let mut settings = scene.settings();
+    settings.path = site.clone();
+    let repository = GitRepository::open(settings).unwrap();
+    untidy(&site, PACKS, LOOSE);
+    let before = objects(&site);
+    let ballast = disk.fill();
+    let failure = repository.tidy().await.unwrap_err();
+    assert!(failure.message.starts_with("cannot put the packs of "), "{failure}");
+    assert_whole(&site, &before);
+    fs::remove_file(ballast).unwrap();
+    repository.tidy().await.unwrap().unwrap();
+    assert_whole(&site, &before);
+}
