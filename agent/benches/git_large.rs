@@ -214,7 +214,9 @@ fn neglect(site: &Path) {
         builder.insert_object(blob(format!("pack {pack}")), None).unwrap();
         builder.write(&site.join(".git/objects/pack"), 0o444).unwrap();
     }
-    (0..LOOSE).for_each(|number| drop(blob(format!("loose {number}"))));
+    for number in 0..LOOSE {
+        blob(format!("loose {number}"));
+    }
 }
 
 fn neglected(rounds_wanted: usize) {

@@ -69,7 +69,7 @@ impl CacheTree {
         let known = before.into_iter().flat_map(|before| &before.folders);
         let known: BTreeMap<_, _> = known.map(|it| (&self.bytes[it.name.clone()], it)).collect();
         let (mut files, mut folders, mut inner) = (0, 0, Vec::new());
-        for entry in tree.iter() {
+        for entry in tree {
             if entry.kind() != Some(ObjectType::Tree) {
                 files += 1;
                 continue;

@@ -43,6 +43,13 @@ struct Pack {
     bytes: u64,
 }
 
+/// What becomes one pack: all objects, and where they were.
+struct Chosen<'f> {
+    ids: BTreeSet<Oid>,
+    packs: &'f [Pack],
+    loose: &'f [(Oid, PathBuf)],
+}
+
 /// Puts together what there is too much of, until `is_cancelled`. Answers in words what was done.
 pub(super) fn tidy(site: &Site, is_cancelled: &AtomicBool) -> Result<Option<String>, Failure> {
     let what = || format!("put the packs of {} together", site.common_dir.display());
@@ -81,7 +88,7 @@ impl Found {
         is_cancelled: &AtomicBool,
     ) -> io::Result<Option<String>> {
         let is_cancelled = || is_cancelled.load(Ordering::Relaxed);
-        let (ids, packs, loose) = self.choose()?;
+        let Chosen { ids, packs, loose } = self.choose()?;
         let Some(name) = write_pack(repo, aside, &ids, &is_cancelled)? else { return Ok(None) };
         let index = self.adopt(aside, &name)?;
         if !ids.is_subset(&ids_of(&index)?) {
@@ -104,7 +111,7 @@ impl Found {
     }
 
     /// As much as is put together at a time: the smallest packs, and loose objects.
-    fn choose(&self) -> io::Result<(BTreeSet<Oid>, &[Pack], &[(Oid, PathBuf)])> {
+    fn choose(&self) -> io::Result<Chosen<'_>> {
         let (mut ids, mut packs) = (BTreeSet::new(), 0);
         for pack in &self.packs {
             let more = ids_of(&pack.index)?;
@@ -117,7 +124,7 @@ impl Found {
         let room = MOST_OBJECTS.saturating_sub(ids.len()).min(self.loose.len());
         let loose = &self.loose[..room];
         ids.extend(loose.iter().map(|(id, _)| *id));
-        Ok((ids, &self.packs[..packs], loose))
+        Ok(Chosen { ids, packs: &self.packs[..packs], loose })
     }
 
     /// Makes a pack that was written aside one of the repository's, and durable. Whoever sees its
