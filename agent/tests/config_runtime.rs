@@ -13,7 +13,7 @@ use support::small_config::{SMALL, parse, refused_with};
 
 /// The runtime of the small configuration, written anew.
 fn runtime(text: &str) -> Result<RuntimeConfig, String> {
-    let written = SMALL.replace("kind = \"process\"", text).replace("run = [\"./serve\"]", "");
+    let written = SMALL.replace("kind = \"process\"\nrun = [\"./serve\"]", text);
     let mut config = parse(&written)?;
     Ok(config.environments.remove(&"lab".parse().unwrap()).unwrap().runtime)
 }
@@ -35,10 +35,11 @@ fn a_time_to_stop_counts_only_where_somebody_wrote_it() {
     assert_eq!(stop(""), (None, false));
     assert_eq!(stop("\nstop_timeout = \"10s\""), (Some(10), false));
     assert_eq!(stop("\nwait_for_deaf = true"), (None, true));
-    assert!(
-        matches!(runtime("kind = \"process\"\nrun = [\"./serve\"]"), Ok(RuntimeConfig::Process(process))
-        if process.stop_timeout == Duration::from_secs(10))
-    );
+    let Ok(RuntimeConfig::Process(process)) = runtime("kind = \"process\"\nrun = [\"./serve\"]")
+    else {
+        panic!("not a process");
+    };
+    assert_eq!(process.stop_timeout, Duration::from_secs(10));
 }
 
 #[test]

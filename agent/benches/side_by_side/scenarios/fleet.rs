@@ -32,7 +32,7 @@ pub(crate) fn run(options: &Options, findings: &mut Findings) {
         let folder = scene.folder.path().join(format!("agent-{number}"));
         Agent::start(&folder, &certs, &environment)
     };
-    let mut agents = vec![start(0)];
+    let agents: Vec<_> = (0..AGENTS).map(start).collect();
     let config = configure(scene.folder.path(), &certs, &agents);
     let status = || {
         let mut status = plain_controller(&certs, &["status", "--config"]);
@@ -42,12 +42,6 @@ pub(crate) fn run(options: &Options, findings: &mut Findings) {
         status.arg(&config);
         status
     };
-    let said = String::from_utf8_lossy(&status().output().unwrap().stderr).into_owned();
-    if said.contains("unknown key `agents`") {
-        return println!("  skipped: this ripcord speaks to one agent at a time");
-    }
-    agents.extend((1..AGENTS).map(start));
-    configure(scene.folder.path(), &certs, &agents);
     let proxy = TlsProxy::start(&certs);
     let docker = || {
         let line =

@@ -25,6 +25,8 @@ const NANOS: i64 = 1_000_000_000;
 pub(super) struct Tracker {
     source: Arc<str>,
     not_before: i64,
+    /// The latest time since the frames began to come. What stands behind a frame is not earlier.
+    newest: i64,
     first: Option<i64>,
     stdout: Side,
     stderr: Side,
@@ -54,11 +56,13 @@ impl Tracker {
     pub(super) fn new(source: Arc<str>, not_before: i64) -> Self {
         let (stdout, stderr) = Default::default();
         let lines = Vec::new();
-        Self { source, not_before, first: None, stdout, stderr, last_told: i64::MIN, lines }
+        let (newest, last_told) = (i64::MIN, i64::MIN);
+        Self { source, not_before, newest, first: None, stdout, stderr, last_told, lines }
     }
 
     /// Says that the frames come (again) from [`Tracker::resume_at`] on.
     pub(super) fn attach(&mut self) {
+        self.newest = i64::MIN;
         for side in [&mut self.stdout, &mut self.stderr] {
             side.replayed = side.seen.map(|(_, count)| count);
             side.recent = Some(VecDeque::new());
@@ -73,8 +77,9 @@ impl Tracker {
     /// From which second on frames must come again so that none is lost.
     pub(super) fn resume_at(&self) -> i32 {
         let last = self.stdout.seen.max(self.stderr.seen).map(|(time, _)| time);
-        let resumed = last.map_or(i64::MIN, |time| time - OVERLAP_SECONDS * NANOS);
-        i32::try_from(resumed.max(self.not_before).max(0) / NANOS).unwrap_or(i32::MAX)
+        let last = last.unwrap_or(i64::MIN).max(self.not_before);
+        let resumed = last.saturating_sub(OVERLAP_SECONDS * NANOS);
+        i32::try_from(resumed.max(0) / NANOS).unwrap_or(i32::MAX)
     }
 
     /// Takes a frame, and appends the lines that it completes to `records`.
@@ -94,7 +99,8 @@ impl Tracker {
         records: &mut Vec<LogRecord>,
     ) {
         let side = if stderr { &mut self.stderr } else { &mut self.stdout };
-        if time < self.not_before || side.says_again(time, text) || !side.is_new(time) {
+        self.newest = self.newest.max(time);
+        if self.newest < self.not_before || side.says_again(time, text) || !side.is_new(time) {
             return;
         }
         self.first = self.first.or(Some(time));
@@ -254,6 +260,17 @@ mod tests {
         tracker.attach();
         let frames = [(true, "02Z before\n"), (false, "03Z tail\n"), (true, "04Z new\n")];
         assert_eq!(lines(&mut tracker, &frames), ["new"]);
+    }
+
+    #[test]
+    fn what_stands_behind_a_wanted_line_is_wanted_whatever_its_time() {
+        let frames = [(true, "01Z a\n"), (false, "03Z b\n"), (true, "02Z c\n")];
+        let begin = "2026-01-01T00:00:03Z".parse::<Timestamp>().unwrap().as_second() * NANOS;
+        let mut tracker = Tracker::new("web".into(), begin);
+        assert_eq!(tracker.resume_at(), 1_767_225_601);
+        assert_eq!(lines(&mut tracker, &frames), ["b", "c"]);
+        tracker.attach();
+        assert!(lines(&mut tracker, &frames).is_empty());
     }
 
     #[test]
