@@ -74,13 +74,14 @@ fn saved_before(unfinished: Option<Claim>, deployment: DeploymentNumber) -> Opti
 
 /// Removes untracked files that were saved, and empty folders, where files of the commit come:
 /// libgit2 would stop at an empty folder. It also writes over files in place, which was slower than
-/// making new ones when measured on ext4, and is refused for programs that run just now: as git
-/// does, the old ones go first.
+/// making new ones when measured on ext4, is refused for programs that run just now, and goes
+/// through links to whatever they point to: as git does, the old ones go first.
 fn make_way(site: &Site, plan: &Plan) -> Result<(), Failure> {
     let in_the_way = &plan.in_the_way;
     let replaced = plan.changes.iter().filter(|change| change.from_file && change.to_file);
     let replaced = replaced.filter(|_| plan.is_plain()).map(|change| &change.path);
-    for path in in_the_way.files.iter().chain(replaced) {
+    let links = plan.modified.iter().filter(|path| site.root.join(path).is_symlink());
+    for path in in_the_way.files.iter().chain(replaced).chain(links) {
         let place = site.root.join(path);
         let removed = match fs::remove_file(&place) {
             Err(error) if is_absence(&error) => Ok(()),

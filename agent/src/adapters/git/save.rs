@@ -4,6 +4,7 @@
 //! replaces an earlier one.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, DirBuilder, File},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, symlink},
@@ -78,9 +79,13 @@ fn clear_unfinished(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// What is below another of `paths` lies elsewhere: a folder became a link, which is what is saved.
 fn copy_all(site: &Site, fresh: &Path, paths: &[&PathBuf]) -> io::Result<()> {
     private_folder(fresh)?;
-    paths.iter().try_for_each(|path| copy(&site.root.join(path), &fresh.join("files").join(path)))
+    let all: BTreeSet<&Path> = paths.iter().map(|path| path.as_path()).collect();
+    let is_elsewhere = |path: &Path| path.ancestors().skip(1).any(|above| all.contains(above));
+    let mut here = paths.iter().filter(|path| !is_elsewhere(path));
+    here.try_for_each(|path| copy(&site.root.join(path), &fresh.join("files").join(path)))
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {

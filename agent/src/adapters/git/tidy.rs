@@ -3,7 +3,9 @@
 //!
 //! Only packs that are small, and loose objects, become one new pack. Nothing is dropped, whether
 //! anybody can reach it or not. What is old goes when the new pack is on the disk, so that a crash at
-//! any moment, and a disk that is full, leave every object where it was or in the new pack.
+//! any moment, and a disk that is full, leave every object where it was or in the new pack. Indexes
+//! come before their packs and go after them: git passes over an index without its pack, and nobody
+//! else leaves one, so that what a crash leaves can be told from what somebody is just writing.
 
 use std::{
     collections::BTreeSet,
@@ -36,6 +38,8 @@ struct Found {
     objects: PathBuf,
     packs: Vec<Pack>,
     loose: Vec<(Oid, PathBuf)>,
+    /// Indexes without their packs.
+    left_behind: Vec<Pack>,
 }
 
 struct Pack {
@@ -75,10 +79,10 @@ fn clear(aside: &Path) -> io::Result<()> {
 
 impl Found {
     fn of(objects: PathBuf) -> io::Result<Self> {
-        let mut packs = packs(&objects.join("pack"))?;
+        let (mut packs, left_behind) = packs(&objects.join("pack"))?;
         packs.sort_by_key(|pack| pack.bytes);
         let loose = loose(&objects)?;
-        Ok(Self { objects, packs, loose })
+        Ok(Self { objects, packs, loose, left_behind })
     }
 
     fn put_together(
@@ -88,6 +92,7 @@ impl Found {
         is_cancelled: &AtomicBool,
     ) -> io::Result<Option<String>> {
         let is_cancelled = || is_cancelled.load(Ordering::Relaxed);
+        self.left_behind.iter().try_for_each(Pack::remove)?;
         let Chosen { ids, packs, loose } = self.choose()?;
         let Some(name) = write_pack(repo, aside, &ids, &is_cancelled)? else { return Ok(None) };
         let index = self.adopt(aside, &name)?;
@@ -127,12 +132,11 @@ impl Found {
         Ok(Chosen { ids, packs: &self.packs[..packs], loose })
     }
 
-    /// Makes a pack that was written aside one of the repository's, and durable. Whoever sees its
-    /// index finds the pack.
+    /// Makes a pack that was written aside one of the repository's, and durable.
     fn adopt(&self, aside: &Path, name: &str) -> io::Result<PathBuf> {
         let folder = self.objects.join("pack");
         let place = |end: &str| folder.join(format!("pack-{name}.{end}"));
-        for end in ["pack", "idx"] {
+        for end in ["idx", "pack"] {
             let written = aside.join(format!("pack-{name}.{end}"));
             File::open(&written)?.sync_all()?;
             fs::rename(written, place(end))?;
@@ -143,9 +147,8 @@ impl Found {
 }
 
 impl Pack {
-    /// Its index first: without it nobody looks for the pack.
     fn remove(&self) -> io::Result<()> {
-        for end in ["idx", "rev", "pack"] {
+        for end in ["pack", "rev", "idx"] {
             remove(&self.index.with_extension(end))?;
         }
         Ok(())
@@ -187,12 +190,12 @@ fn write_pack(
     }
 }
 
-/// Small packs that nobody wants to be kept as they are. None where an index over several packs
-/// names them: whoever makes such an index tidies up, too.
-fn packs(folder: &Path) -> io::Result<Vec<Pack>> {
-    let mut packs = Vec::new();
+/// Small packs that nobody wants to be kept as they are, and indexes without their packs. None where
+/// an index over several packs names them: whoever makes such an index tidies up, too.
+fn packs(folder: &Path) -> io::Result<(Vec<Pack>, Vec<Pack>)> {
+    let (mut packs, mut left_behind) = (Vec::new(), Vec::new());
     if folder.join("multi-pack-index").exists() {
-        return Ok(packs);
+        return Ok((packs, left_behind));
     }
     for entry in listed(folder)? {
         let index = entry?.path();
@@ -201,12 +204,13 @@ fn packs(folder: &Path) -> io::Result<Vec<Pack>> {
         if index.extension().is_none_or(|end| end != "idx") || special.iter().any(is_special) {
             continue;
         }
-        let Ok(pack) = index.with_extension("pack").metadata() else { continue };
-        if pack.len() < LARGE_BYTES {
-            packs.push(Pack { index, bytes: pack.len() });
+        match index.with_extension("pack").metadata() {
+            Ok(pack) if pack.len() < LARGE_BYTES => packs.push(Pack { index, bytes: pack.len() }),
+            Err(error) if is_absence(&error) => left_behind.push(Pack { index, bytes: 0 }),
+            Ok(_) | Err(_) => {}
         }
     }
-    Ok(packs)
+    Ok((packs, left_behind))
 }
 
 fn listed(folder: &Path) -> io::Result<Vec<io::Result<fs::DirEntry>>> {
