@@ -37,7 +37,8 @@ pub(crate) fn run(options: &Options, findings: &mut Findings) {
             findings.note("without ssh: it needs the packages openssh-server and openssh-client");
         }
     }
-    let series = deployments(&scene, &mut ways, 1, options.rounds(20, 3));
+    // The engine's restart varies by more than what is above it.
+    let series = deployments(&scene, &mut ways, 1, options.rounds(40, 3));
     findings.show(&series.iter().collect::<Vec<_>>());
     let [script, _, curl, ours, floor, ..] = &series[..] else { unreachable!("five at least") };
     let above = [ours.above(floor), curl.above(floor), script.above(floor)];

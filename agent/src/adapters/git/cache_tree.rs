@@ -47,7 +47,7 @@ impl CacheTree {
         tree: &Tree<'_>,
     ) -> Result<Vec<u8>, git2::Error> {
         let mut noted = Vec::with_capacity(self.bytes.len() + 64);
-        self.note(repo, b"", self.root.as_ref(), tree, &mut noted)?;
+        self.note(repo, b"", self.root.as_ref(), tree.id(), &mut noted)?;
         Ok(noted)
     }
 
@@ -57,11 +57,11 @@ impl CacheTree {
         repo: &Repository,
         name: &[u8],
         before: Option<&Folder>,
-        tree: &Tree<'_>,
+        tree: Oid,
         noted: &mut Vec<u8>,
     ) -> Result<usize, git2::Error> {
         if let Some(Folder { known: Some((id, files)), bytes, .. }) = before
-            && *id == tree.id()
+            && *id == tree
         {
             noted.extend_from_slice(&self.bytes[bytes.clone()]);
             return Ok(*files);
@@ -69,20 +69,19 @@ impl CacheTree {
         let known = before.into_iter().flat_map(|before| &before.folders);
         let known: BTreeMap<_, _> = known.map(|it| (&self.bytes[it.name.clone()], it)).collect();
         let (mut files, mut folders, mut inner) = (0, 0, Vec::new());
-        for entry in tree {
+        for entry in &repo.find_tree(tree)? {
             if entry.kind() != Some(ObjectType::Tree) {
                 files += 1;
                 continue;
             }
-            let tree = repo.find_tree(entry.id())?;
             let known = known.get(entry.name_bytes()).copied();
-            files += self.note(repo, entry.name_bytes(), known, &tree, &mut inner)?;
+            files += self.note(repo, entry.name_bytes(), known, entry.id(), &mut inner)?;
             folders += 1;
         }
         noted.extend_from_slice(name);
         noted.push(0);
         noted.extend_from_slice(format!("{files} {folders}\n").as_bytes());
-        noted.extend_from_slice(tree.id().as_bytes());
+        noted.extend_from_slice(tree.as_bytes());
         noted.append(&mut inner);
         Ok(files)
     }
