@@ -59,6 +59,21 @@ fn a_nudge_brings_a_look_forward_and_a_short_burst_behind_it() {
 }
 
 #[test]
+fn looks_at_other_commits_delay_no_nudge_and_many_nudges_ask_once_a_second() {
+    let (mut schedule, start) = (Schedule::default(), Instant::now());
+    for letter in ['a', 'b', 'c'] {
+        schedule.add(wanted(letter), start, POLL);
+        schedule.succeeded(&wanted(letter), start);
+    }
+    let later = start + seconds(1) / 2;
+    schedule.nudge(&wanted('b'), later);
+    assert_eq!(schedule.next().unwrap(), (later, &wanted('b')));
+    schedule.succeeded(&wanted('b'), later);
+    schedule.nudge(&wanted('c'), later + seconds(1) / 4);
+    assert_eq!(schedule.next().unwrap(), (later + seconds(1), &wanted('c')));
+}
+
+#[test]
 fn a_nudge_overrides_a_pause_after_trouble_and_no_limit() {
     let (mut schedule, start) = (Schedule::default(), Instant::now());
     schedule.add(wanted('a'), start, POLL);

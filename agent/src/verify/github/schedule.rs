@@ -19,7 +19,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4 * 60);
 /// part of the run.
 const BURST: [Duration; 4] =
     [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(10)];
-/// However often somebody nudges, the repository is asked once in this time.
+/// However often somebody nudges, nudges make the agent ask once in this time. Its regular looks,
+/// at whatever commit, delay none.
 const BETWEEN_NUDGES: Duration = Duration::from_secs(1);
 
 /// Somebody who waits.
@@ -31,7 +32,7 @@ pub struct WatchId(u64);
 pub struct Schedule {
     watches: BTreeMap<WatchId, Watch>,
     nudges: BTreeMap<Wanted, VecDeque<Instant>>,
-    last_look: Option<Instant>,
+    last_nudged: Option<Instant>,
     /// The server said so: not even a nudge comes before this.
     limited_until: Option<Instant>,
     /// We said so, after trouble.
@@ -88,7 +89,7 @@ impl Schedule {
         let regular = watch.next.max(self.pausing_until.unwrap_or(watch.next));
         let nudged = self.nudges.get(&watch.wanted).and_then(|burst| burst.front());
         let nudged = nudged.map(|at| {
-            let earliest = self.last_look.map(|last| last + BETWEEN_NUDGES);
+            let earliest = self.last_nudged.map(|last| last + BETWEEN_NUDGES);
             earliest.map_or(*at, |earliest| earliest.max(*at))
         });
         let due = nudged.map_or(regular, |nudged| nudged.min(regular));
@@ -135,12 +136,15 @@ impl Schedule {
     }
 
     fn looked(&mut self, wanted: &Wanted, now: Instant) {
-        self.last_look = Some(now);
         for watch in self.watches.values_mut().filter(|watch| watch.wanted == *wanted) {
             watch.next = now + watch.every;
         }
         if let Some(burst) = self.nudges.get_mut(wanted) {
+            let waiting = burst.len();
             burst.retain(|at| *at > now);
+            if burst.len() < waiting {
+                self.last_nudged = Some(now);
+            }
             if burst.is_empty() {
                 self.nudges.remove(wanted);
             }
