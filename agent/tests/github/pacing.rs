@@ -63,14 +63,26 @@ fn looks_at_other_commits_delay_no_nudge_and_many_nudges_ask_once_a_second() {
     let (mut schedule, start) = (Schedule::default(), Instant::now());
     for letter in ['a', 'b', 'c'] {
         schedule.add(wanted(letter), start, POLL);
-        schedule.succeeded(&wanted(letter), start);
     }
+    schedule.succeeded(&wanted('a'), start);
+    schedule.succeeded(&wanted('c'), start);
     let later = start + seconds(1) / 2;
-    schedule.nudge(&wanted('b'), later);
-    assert_eq!(schedule.next().unwrap(), (later, &wanted('b')));
     schedule.succeeded(&wanted('b'), later);
-    schedule.nudge(&wanted('c'), later + seconds(1) / 4);
-    assert_eq!(schedule.next().unwrap(), (later + seconds(1), &wanted('c')));
+    schedule.nudge(&wanted('c'), later + seconds(1) / 2);
+    assert_eq!(schedule.next().unwrap(), (later + seconds(1) / 2, &wanted('c')));
+    schedule.nudge(&wanted('b'), later + seconds(1) / 4);
+    schedule.succeeded(&wanted('c'), later + seconds(1) / 2);
+    assert_eq!(schedule.next().unwrap(), (later + seconds(1), &wanted('b')));
+}
+
+#[test]
+fn a_nudge_that_is_about_many_is_about_what_is_live_first() {
+    let (mut schedule, start) = (Schedule::default(), Instant::now());
+    schedule.add(wanted('a'), start + seconds(20), LATE);
+    schedule.add(wanted('b'), start + seconds(30), POLL);
+    schedule.nudge(&wanted('a'), start);
+    schedule.nudge(&wanted('b'), start);
+    assert_eq!(schedule.next().unwrap().1, &wanted('b'));
 }
 
 #[test]

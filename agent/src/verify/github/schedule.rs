@@ -19,8 +19,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4 * 60);
 /// part of the run.
 const BURST: [Duration; 4] =
     [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(10)];
-/// However often somebody nudges, nudges make the agent ask once in this time. Its regular looks,
-/// at whatever commit, delay none.
+/// However often somebody nudges, a commit is looked at once in this time.
 const BETWEEN_NUDGES: Duration = Duration::from_secs(1);
 
 /// Somebody who waits.
@@ -32,7 +31,6 @@ pub struct WatchId(u64);
 pub struct Schedule {
     watches: BTreeMap<WatchId, Watch>,
     nudges: BTreeMap<Wanted, VecDeque<Instant>>,
-    last_nudged: Option<Instant>,
     /// The server said so: not even a nudge comes before this.
     limited_until: Option<Instant>,
     /// We said so, after trouble.
@@ -46,6 +44,7 @@ struct Watch {
     wanted: Wanted,
     next: Instant,
     every: Duration,
+    looked: Option<Instant>,
 }
 
 impl Schedule {
@@ -53,7 +52,7 @@ impl Schedule {
     pub fn add(&mut self, wanted: Wanted, first: Instant, every: Duration) -> WatchId {
         self.ids += 1;
         let id = WatchId(self.ids);
-        self.watches.insert(id, Watch { wanted, next: first, every });
+        self.watches.insert(id, Watch { wanted, next: first, every, looked: None });
         id
     }
 
@@ -79,17 +78,19 @@ impl Schedule {
     pub fn next(&self) -> Option<(Instant, &Wanted)> {
         let due = self.watches.values().map(|watch| {
             let at = self.due(watch);
+            // A nudge is about all that are watched, and seldom about what was rolled back before.
+            let pace = self.nudges.get(&watch.wanted).map(|_| watch.every);
             // Of those that are due together, the one that has waited longest.
-            ((at, watch.next), &watch.wanted)
+            ((at, pace, watch.next), &watch.wanted)
         });
-        due.min_by_key(|(key, _)| *key).map(|((at, _), wanted)| (at, wanted))
+        due.min_by_key(|(key, _)| *key).map(|((at, ..), wanted)| (at, wanted))
     }
 
     fn due(&self, watch: &Watch) -> Instant {
         let regular = watch.next.max(self.pausing_until.unwrap_or(watch.next));
         let nudged = self.nudges.get(&watch.wanted).and_then(|burst| burst.front());
         let nudged = nudged.map(|at| {
-            let earliest = self.last_nudged.map(|last| last + BETWEEN_NUDGES);
+            let earliest = watch.looked.map(|last| last + BETWEEN_NUDGES);
             earliest.map_or(*at, |earliest| earliest.max(*at))
         });
         let due = nudged.map_or(regular, |nudged| nudged.min(regular));
@@ -138,13 +139,10 @@ impl Schedule {
     fn looked(&mut self, wanted: &Wanted, now: Instant) {
         for watch in self.watches.values_mut().filter(|watch| watch.wanted == *wanted) {
             watch.next = now + watch.every;
+            watch.looked = Some(now);
         }
         if let Some(burst) = self.nudges.get_mut(wanted) {
-            let waiting = burst.len();
             burst.retain(|at| *at > now);
-            if burst.len() < waiting {
-                self.last_nudged = Some(now);
-            }
             if burst.is_empty() {
                 self.nudges.remove(wanted);
             }
