@@ -216,19 +216,19 @@ async fn confirm(
     request.expected_plan.clone_from(&planned.plan);
     if let Some(word) = planned.confirm.as_ref().filter(|_| asks) {
         if let Some(deployment) = planned.deployment {
-            let (environment, wait) = (request.environment, request.wait);
-            return Ok(Opening::Watch(WatchRequest {
-                environment,
-                deployment,
-                after_sequence: 0,
-                wait,
-            }));
+            return Ok(joined(request, deployment));
         }
         let question = format!("Type {word} to deploy {sha} to {}:", request.environment);
         let typed = prompt::ask(&sanitize(&question)).await?;
         request.confirm = typed.ok_or_else(|| Failure::Usage(plan::LEFT.to_owned()))?;
     }
     Ok(Opening::Deploy(request))
+}
+
+/// Joins the deployment that the request would be answered with: it was confirmed before.
+pub(super) fn joined(request: DeployRequest, deployment: u64) -> Opening {
+    let DeployRequest { environment, wait, .. } = request;
+    Opening::Watch(WatchRequest { environment, deployment, after_sequence: 0, wait })
 }
 
 /// The caller's id; in a workflow the run's, so that a repeated step joins; else a new one, so

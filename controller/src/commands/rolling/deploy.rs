@@ -1,6 +1,6 @@
 //! `ripcord deploy ENV --agents …`: the same commit at each of them.
 
-use ripcord_proto::v1::{DeployRequest, WatchRequest};
+use ripcord_proto::v1::DeployRequest;
 
 use super::{
     Rolling, Step, Turn,
@@ -67,12 +67,10 @@ async fn roll(
         sha: crate::report::present(request.sha.clone()),
         request_id: &whole,
     };
-    if asked.dry_run {
-        return Ok(planned.into_iter().map(|one| rolling.planned(one)).collect());
-    }
-    if arguments.several.stop_on_failure && planned.iter().any(|one| one.plan.is_err()) {
-        return Ok(planned.into_iter().map(|one| rolling.not_begun(one)).collect());
-    }
+    let planned = match rolling.begins(planned) {
+        Ok(planned) => planned,
+        Err(turns) => return Ok(turns),
+    };
     let words = confirm(context, arguments, &request, &planned).await?;
     let mut steps = Vec::new();
     for one in planned {
@@ -208,13 +206,7 @@ fn step(
         if let (Some(deployment), Some(_)) = (plan.deployment, &plan.confirm)
             && words.asks
         {
-            let (environment, wait) = (request.environment, request.wait);
-            return Ok(Opening::Watch(WatchRequest {
-                environment,
-                deployment,
-                after_sequence: 0,
-                wait,
-            }));
+            return Ok(deploy::joined(request, deployment));
         }
         let typed = words.typed.iter().find(|(word, _)| Some(word) == plan.confirm.as_ref());
         if let Some((_, typed)) = typed {

@@ -115,6 +115,18 @@ impl Rolling<'_> {
         turns.into_iter().map(|(_, turn)| turn).collect()
     }
 
+    /// What is to be begun; or what all ends with before anything is: a dry run with its plans, and with
+    /// `--stop-on-failure` everything as soon as one plan cannot be made.
+    fn begins(&self, planned: Vec<Planned>) -> Result<Vec<Planned>, Vec<Turn>> {
+        if self.asked.dry_run {
+            return Err(planned.into_iter().map(|one| self.planned(one)).collect());
+        }
+        if self.several.stop_on_failure && planned.iter().any(|one| one.plan.is_err()) {
+            return Err(planned.into_iter().map(|one| self.not_begun(one)).collect());
+        }
+        Ok(planned)
+    }
+
     /// A dry run ends with the plan.
     fn planned(&self, planned: Planned) -> Turn {
         let (report, ended) = match planned.plan {

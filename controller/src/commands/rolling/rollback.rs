@@ -57,12 +57,10 @@ async fn roll(
     };
     let several = &arguments.several;
     let rolling = Rolling { context, several, asked, environment, sha, request_id: &whole };
-    if asked.dry_run {
-        return Ok(planned.into_iter().map(|one| rolling.planned(one)).collect());
-    }
-    if several.stop_on_failure && planned.iter().any(|one| one.plan.is_err()) {
-        return Ok(planned.into_iter().map(|one| rolling.not_begun(one)).collect());
-    }
+    let planned = match rolling.begins(planned) {
+        Ok(planned) => planned,
+        Err(turns) => return Ok(turns),
+    };
     agree(context, environment, &planned, must_ask).await?;
     let mut steps = Vec::new();
     for one in planned {
