@@ -55,7 +55,7 @@ async fn clocks_that_started_an_hour_apart_measure_the_same_time() {
 async fn while_a_verdict_is_awaited_the_agent_notes_that_it_is_alive() {
     let agent = Agent::new();
     // Nothing else is journaled meanwhile: no notice, no deadline.
-    let never = 1_000_000_000_000;
+    let never = 1_000_000_000_000; // ms, 31 years
     let policy = Policy { notice_after_ms: never, deadline_ms: never, ..Policy::default() };
     let lab = agent.stage("lab", policy, plan()).await;
     let number = lab.deploy(1).await;
@@ -72,6 +72,7 @@ async fn while_a_verdict_is_awaited_the_agent_notes_that_it_is_alive() {
         assert!(WallClock::now() < deadline, "nothing was noted");
         tokio::task::yield_now().await;
     };
-    // Later than that somebody else journaled something: the deadline.
-    assert!(Duration::from_millis(alive.since(noted)) < HOUR, "{alive:?} after {noted:?}");
+    // Not by what ends the wait. How many notes are skipped over is up to the journal's thread: paused
+    // time jumps from note to note while that thread works.
+    assert!(alive.since(noted) < never / 2, "{alive:?} after {noted:?}");
 }
