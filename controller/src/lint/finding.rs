@@ -125,7 +125,7 @@ codes! {
         "every restart downloads again: a minute of downtime, another result each day, and no rollback while the registry is down"
         "install in an image (`build:`); until then set health.grace = \"90s\" on the agent"
     DeafShell "RC041" Warning
-        "the shell is process 1 and hands no signal on: each stop waits 10 s and kills the application hard"
+        "the shell is process 1 and hands no signal on: each stop kills the application hard, and compose and `docker stop` wait 10 s for nothing first"
         "write `exec` before the last command, and `init: true` into the service"
     NoRestart "RC042" Warning
         "after a crash or a reboot of the machine the application stays down"
