@@ -7,8 +7,8 @@ use std::{
     thread,
 };
 
-use ring::digest::{Context, Digest, SHA1_FOR_LEGACY_USE_ONLY};
 use ripcord_core::{Failure, FailureKind};
+use sha1::{Digest as _, Sha1};
 
 use super::{errors::OrFail, site::Site};
 
@@ -43,7 +43,7 @@ impl IndexLock {
             pieces.iter().try_for_each(|piece| file.write_all(piece))?;
             checksum.join().map_err(|_| io::Error::other("a thread broke off"))
         })?;
-        file.write_all(checksum.as_ref())?;
+        file.write_all(&checksum)?;
         fs::rename(&self.place, &self.index)?;
         self.is_held = false;
         Ok(())
@@ -59,8 +59,8 @@ impl Drop for IndexLock {
 }
 
 /// git's own choice; it guards against accidents, not against people.
-fn checksum(pieces: &[&[u8]]) -> Digest {
-    let mut context = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
-    pieces.iter().for_each(|piece| context.update(piece));
-    context.finish()
+fn checksum(pieces: &[&[u8]]) -> [u8; 20] {
+    let mut hasher = Sha1::new();
+    pieces.iter().for_each(|piece| hasher.update(piece));
+    hasher.finalize().into()
 }
