@@ -137,6 +137,15 @@ impl Report {
         }
     }
 
+    /// The same of the agent of this name. An agent knows no other: its commands name nobody.
+    pub(crate) fn at(mut self, agent: Option<String>) -> Self {
+        if let Some(name) = &agent {
+            let commands = self.undo.iter_mut().chain(self.by_hand.first_mut());
+            commands.for_each(|line| *line = at_agent(line, name));
+        }
+        Self { agent, ..self }
+    }
+
     /// Adds why there is no result.
     pub(crate) fn failed(self, failure: &Failure) -> Self {
         let outcome = match failure {
@@ -163,6 +172,15 @@ impl Report {
     pub(crate) fn has_red_verdict(&self) -> bool {
         self.verdict.as_ref().is_some_and(|verdict| verdict.value == "failure")
     }
+}
+
+/// Each command of a line is for this agent, or else a part of it is for another one.
+fn at_agent(line: &str, agent: &str) -> String {
+    let named = |command: &str| match command.starts_with("ripcord ") {
+        true => format!("{command} --agent {agent}"),
+        false => command.to_owned(),
+    };
+    line.split(" && ").map(named).collect::<Vec<_>>().join(" && ")
 }
 
 fn outcome(outcome: v1::Outcome) -> Outcome {

@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
 
 /// Runs it.
 pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<Exit, Failure> {
-    let Destination { agent, environment, .. } =
+    let Destination { agent, agent_name, environment } =
         destination::of(context, Some(&arguments.environment)).await?;
     let request = WatchRequest {
         environment,
@@ -49,7 +49,7 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
     let mut collected = Collected(Vec::new());
     let opening = Opening::Watch(request);
     let mut follow = Follow::new(&agent, opening, WaitFor::None, context.global.timeout);
-    let report = Report::of_result("show", follow.run(&mut collected).await?);
+    let report = Report::of_result("show", follow.run(&mut collected).await?).at(agent_name);
     if context.wants_json() {
         out::json(&object(&report, &collected.0))?;
     } else {

@@ -65,9 +65,9 @@ pub(crate) async fn follow(
 
 /// An agent's result may leave out what both sides know.
 fn complete(result: Report, known: &Report) -> Report {
+    let result = result.at(known.agent.clone());
     Report {
         environment: result.environment.or_else(|| known.environment.clone()),
-        agent: known.agent.clone(),
         deployment: result.deployment.or(known.deployment),
         sha: result.sha.or_else(|| known.sha.clone()),
         ..result

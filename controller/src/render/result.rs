@@ -29,7 +29,7 @@ pub(crate) fn result(report: &Report) -> String {
         detail("data", "not undone: databases, volumes and data are as they were left");
     }
     if let Some(undo) = &report.undo {
-        detail("undo", &at_agent(undo, report));
+        detail("undo", undo);
     }
     if let Some(next) = next_step(report) {
         detail("next", &next);
@@ -53,21 +53,12 @@ fn placement(live: &Placement) -> String {
 /// How a person goes back: by ripcord, or without the agent.
 fn by_hand(report: &Report) -> Vec<String> {
     let Some((first, others)) = report.by_hand.split_first() else { return Vec::new() };
-    let first = at_agent(first, report);
-    let mut lines = vec![format!("  hand  to go back yourself: {}", sanitize(&first))];
+    let mut lines = vec![format!("  hand  to go back yourself: {}", sanitize(first))];
     if !others.is_empty() {
         lines.push("        or on the agent's machine, without the agent:".to_owned());
     }
     lines.extend(others.iter().map(|command| format!("          {}", sanitize(command))));
     lines
-}
-
-/// An agent knows no other: its commands name nobody.
-pub(crate) fn at_agent(command: &str, report: &Report) -> String {
-    match &report.agent {
-        Some(agent) if command.starts_with("ripcord ") => format!("{command} --agent {agent}"),
-        Some(_) | None => command.to_owned(),
-    }
 }
 
 fn is_there(outcome: Outcome) -> bool {

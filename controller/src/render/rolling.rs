@@ -45,10 +45,7 @@ fn way_back(command: &str, environment: &str, turns: &[Turn]) -> Option<String> 
     }
     let names: Vec<&str> = live.iter().map(|turn| turn.name.as_str()).collect();
     // An agent knows what exactly was there before.
-    let undo = live.iter().map(|turn| {
-        let report = turn.report.as_ref()?;
-        report.undo.as_ref().map(|undo| result::at_agent(undo, report))
-    });
+    let undo = live.iter().map(|turn| turn.report.as_ref()?.undo.clone());
     let all = || vec![format!("ripcord rollback {environment} --agents {}", names.join(","))];
     let commands = undo.collect::<Option<Vec<_>>>().unwrap_or_else(all);
     let lines: Vec<String> =
@@ -97,7 +94,7 @@ mod tests {
         ");
         let [mut paris, ..] = turns;
         if let Some(report) = &mut paris.report {
-            report.undo = Some("ripcord rollback preprod --to 141".to_owned());
+            report.undo = Some("ripcord rollback preprod --to 141 --agent paris".to_owned());
         }
         let failed = turn("lyon", Outcome::Failed, Exit::Failed, None);
         let told = people("deploy", "preprod", &[paris, failed]);

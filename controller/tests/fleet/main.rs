@@ -9,7 +9,10 @@ mod rolling;
 mod stage;
 
 use ripcord_proto::v1::{AgentInfo, EnvironmentStatus, HealthInfo, Placement, StatusResponse};
-use stage::{SHA, Stage, agent::Agent};
+use stage::{
+    SHA, Stage,
+    agent::{Act, Agent},
+};
 use tokio::{net::TcpListener, task::AbortHandle};
 
 /// Who is in the file, in its order.
@@ -30,8 +33,14 @@ impl Fleet {
 
     /// An agent that plays nothing, and shows these environments.
     async fn agent(&mut self, name: &str, environments: &[&str]) -> Agent {
-        let agent = Agent::start(&self.stage, vec![]).await;
+        let agent = self.playing(name, vec![]).await;
         agent.set_status(status(name, environments));
+        agent
+    }
+
+    /// An agent that plays this.
+    async fn playing(&mut self, name: &str, acts: Vec<Act>) -> Agent {
+        let agent = Agent::start(&self.stage, acts).await;
         self.add(name, agent.port);
         agent
     }

@@ -1,10 +1,15 @@
 //! Which environment of which agent a command is for: the right one, or none.
 
+use ripcord_proto::v1::{self, Outcome, progress::Item};
 use serde_json::json;
 
 use super::{
     Fleet,
-    stage::{SHA, agent::Call},
+    stage::{
+        SHA,
+        agent::{Act, Call},
+        result,
+    },
 };
 
 #[tokio::test]
@@ -125,4 +130,25 @@ async fn an_agent_with_a_certificate_of_its_own_uses_that_one_and_nobody_elses()
     assert_eq!(codes, [0, 4], "only the last one trusts somebody else");
     let typed = fleet.said(&["status", "--ca", "pki/agent-ca.pem"]).await;
     assert_eq!(typed.code, 0, "what is typed wins over every file: {}", typed.stderr);
+}
+
+#[tokio::test]
+async fn every_command_that_goes_back_names_the_agent_that_it_is_for() {
+    let mut fleet = Fleet::new();
+    let told = v1::Result {
+        undo: "ripcord rollback preprod --to 141 && ripcord resume preprod".into(),
+        by_hand: vec!["ripcord rollback preprod --backup B".into(), "tar -xpf /b -C /".into()],
+        ..result(Outcome::Validated)
+    };
+    let acts = || (0..2).map(|_| Act::Tell(vec![Item::Result(told.clone())])).collect();
+    let _paris = fleet.playing("paris", acts()).await;
+    let _lyon = fleet.playing("lyon", vec![]).await;
+    let undo = "ripcord rollback preprod --to 141 --agent paris && \
+                ripcord resume preprod --agent paris";
+    let people = fleet.said(&["show", "preprod@paris", "142"]).await;
+    assert!(people.stdout.contains(undo), "{}", people.stdout);
+    let told = fleet.said(&["watch", "preprod@paris", "142", "--json"]).await.json();
+    assert_eq!((&told["undo"], &told["agent"]), (&json!(undo), &json!("paris")));
+    let by_hand = ["ripcord rollback preprod --backup B --agent paris", "tar -xpf /b -C /"];
+    assert_eq!(told["by_hand"], json!(by_hand));
 }

@@ -46,12 +46,6 @@ fn planned(plan: v1::Result) -> Act {
     Act::Tell(vec![Item::Result(plan)])
 }
 
-async fn agent(fleet: &mut Fleet, name: &str, acts: Vec<Act>) -> Agent {
-    let agent = Agent::start(&fleet.stage, acts).await;
-    fleet.add(name, agent.port);
-    agent
-}
-
 /// The deployments that were asked for, without dry runs.
 fn deployed(agent: &Agent) -> Vec<DeployRequest> {
     let real = |call| match call {
@@ -89,7 +83,7 @@ async fn no_more_than_max_parallel_run_at_once_and_the_next_begins_when_one_is_d
     for name in ["a", "b", "c", "d"] {
         let hanging = Act::TellAndHang(vec![admitted()]);
         let end = Act::Tell(vec![Item::Result(result(Outcome::Validated))]);
-        agents.push(agent(&mut fleet, name, vec![planned(plan()), hanging, end]).await);
+        agents.push(fleet.playing(name, vec![planned(plan()), hanging, end]).await);
     }
     // Not the order of the file: the one that is given.
     let arguments = deploy("d,c,b,a", &["--max-parallel", "2", "--json"]);
@@ -121,8 +115,8 @@ async fn no_more_than_max_parallel_run_at_once_and_the_next_begins_when_one_is_d
 async fn one_after_the_other_is_what_nobody_has_to_ask_for() {
     let mut fleet = Fleet::new();
     let hanging = vec![planned(plan()), Act::TellAndHang(vec![admitted()])];
-    let a = agent(&mut fleet, "a", hanging).await;
-    let b = agent(&mut fleet, "b", vec![planned(plan()), story(result(Outcome::Live))]).await;
+    let a = fleet.playing("a", hanging).await;
+    let b = fleet.playing("b", vec![planned(plan()), story(result(Outcome::Live))]).await;
     let child = start(fleet.stage.bare(&deploy("all", &["--json"])));
     until("the first begins", || deployed(&a).len() == 1).await;
     let pid = child.id().unwrap().to_string();
@@ -138,11 +132,9 @@ async fn one_after_the_other_is_what_nobody_has_to_ask_for() {
 async fn a_failure_stops_nothing_unless_it_is_asked_to() {
     for stops in [false, true] {
         let mut fleet = Fleet::new();
-        let _a =
-            agent(&mut fleet, "a", vec![planned(plan()), story(result(Outcome::Validated))]).await;
-        let _b = agent(&mut fleet, "b", vec![planned(plan()), story(rolled_back())]).await;
-        let c =
-            agent(&mut fleet, "c", vec![planned(plan()), story(result(Outcome::Validated))]).await;
+        let _a = fleet.playing("a", vec![planned(plan()), story(result(Outcome::Validated))]).await;
+        let _b = fleet.playing("b", vec![planned(plan()), story(rolled_back())]).await;
+        let c = fleet.playing("c", vec![planned(plan()), story(result(Outcome::Validated))]).await;
         let more: &[&str] = if stops { &["--stop-on-failure"] } else { &[] };
         let said = fleet.said(&deploy("a,b,c", more)).await;
         assert_eq!(said.code, 7, "{}", said.stderr);
@@ -159,7 +151,7 @@ async fn a_failure_stops_nothing_unless_it_is_asked_to() {
 #[tokio::test]
 async fn where_one_cannot_even_plan_stop_on_failure_begins_nowhere() {
     let mut fleet = Fleet::new();
-    let a = agent(&mut fleet, "a", vec![planned(plan())]).await;
+    let a = fleet.playing("a", vec![planned(plan())]).await;
     fleet.dead("b").await;
     let said = fleet.said(&deploy("a,b", &["--stop-on-failure", "--json"])).await;
     assert_eq!(said.code, 5, "{}", said.stderr);
@@ -173,8 +165,8 @@ async fn a_dead_agent_is_one_failure_and_what_an_agent_refuses_it_refuses_itself
     let mut fleet = Fleet::new();
     fleet.dead("a").await;
     let held = || Act::Refuse(refusal("HELD", "preprod is on hold"));
-    let b = agent(&mut fleet, "b", vec![held(), held()]).await;
-    let c = agent(&mut fleet, "c", vec![planned(plan()), story(result(Outcome::Validated))]).await;
+    let b = fleet.playing("b", vec![held(), held()]).await;
+    let c = fleet.playing("c", vec![planned(plan()), story(result(Outcome::Validated))]).await;
     let said = fleet.said(&deploy("a,b,c", &["--json"])).await;
     assert_eq!(said.code, 5, "not knowing is worse than a refusal: {}", said.stderr);
     let object = said.json();
@@ -195,7 +187,7 @@ async fn the_same_request_is_repeated_under_the_same_id_at_each_agent_and_anothe
             story(result(Outcome::Live)),
         ]
     };
-    let (a, b) = (agent(&mut fleet, "a", acts()).await, agent(&mut fleet, "b", acts()).await);
+    let (a, b) = (fleet.playing("a", acts()).await, fleet.playing("b", acts()).await);
     for _ in 0..2 {
         let said = fleet.said(&deploy("a,b", &["--request-id", "run-7"])).await;
         assert_eq!(said.code, 0, "{}", said.stderr);
@@ -211,9 +203,8 @@ async fn the_word_and_the_plan_that_was_shown_go_to_each_agent() {
     let mut fleet = Fleet::new();
     let other = v1::Result { plan: vec!["restart worker".into()], ..with_word("DEPLOY") };
     let a =
-        agent(&mut fleet, "a", vec![planned(with_word("DEPLOY")), story(result(Outcome::Live))])
-            .await;
-    let b = agent(&mut fleet, "b", vec![planned(other), story(result(Outcome::Live))]).await;
+        fleet.playing("a", vec![planned(with_word("DEPLOY")), story(result(Outcome::Live))]).await;
+    let b = fleet.playing("b", vec![planned(other), story(result(Outcome::Live))]).await;
     let said = fleet.said(&deploy("a,b", &["--confirm", "DEPLOY"])).await;
     assert_eq!(said.code, 0, "{}", said.stderr);
     for (agent, plan) in [(&a, "restart web"), (&b, "restart worker")] {
@@ -234,8 +225,8 @@ async fn the_word_and_the_plan_that_was_shown_go_to_each_agent() {
 async fn agents_whose_sources_validated_different_commits_deploy_nothing() {
     let mut fleet = Fleet::new();
     let of = |sha: &str| planned(v1::Result { sha: sha.into(), promotes: "lab".into(), ..plan() });
-    let a = agent(&mut fleet, "a", vec![of(SHA)]).await;
-    let b = agent(&mut fleet, "b", vec![of(OTHER_SHA)]).await;
+    let a = fleet.playing("a", vec![of(SHA)]).await;
+    let b = fleet.playing("b", vec![of(OTHER_SHA)]).await;
     let said = fleet.said(&["deploy", "preprod", "--agents", "a,b", "--json"]).await;
     assert_eq!((said.code, &said.json()["schema"]), (2, &json!("ripcord/v1/fleet-result")));
     let reason = said.json()["reason"].as_str().unwrap().to_owned();
@@ -246,7 +237,7 @@ async fn agents_whose_sources_validated_different_commits_deploy_nothing() {
 #[tokio::test]
 async fn names_that_cannot_be_meant_are_mistakes_before_anybody_is_asked() {
     let mut fleet = Fleet::new();
-    let a = agent(&mut fleet, "a", vec![]).await;
+    let a = fleet.playing("a", vec![]).await;
     for (arguments, told) in [
         (deploy("a,a", &[]), "--agents names a twice"),
         (deploy("a,bb", &[]), "there is no agent \"bb\" in [agents]"),
@@ -268,8 +259,8 @@ async fn names_that_cannot_be_meant_are_mistakes_before_anybody_is_asked() {
 async fn every_line_of_the_story_says_whose_it_is() {
     let acts = || vec![planned(plan()), story(result(Outcome::Validated))];
     let mut fleet = Fleet::new();
-    let _paris = agent(&mut fleet, "paris", acts()).await;
-    let _lyon = agent(&mut fleet, "lyon", acts()).await;
+    let _paris = fleet.playing("paris", acts()).await;
+    let _lyon = fleet.playing("lyon", acts()).await;
     let said = fleet.said(&deploy("paris,lyon", &[])).await;
     assert_eq!(said.code, 0, "{}", said.stderr);
     let lines: Vec<&str> = said.stderr.lines().filter(|line| line.contains("step 1")).collect();
@@ -285,8 +276,8 @@ async fn every_line_of_the_story_says_whose_it_is() {
 async fn programs_and_workflows_see_each_agents_story_apart() {
     let acts = || vec![planned(plan()), story(result(Outcome::Validated))];
     let mut fleet = Fleet::new();
-    let _paris = agent(&mut fleet, "paris", [acts(), acts()].into_iter().flatten().collect()).await;
-    let _lyon = agent(&mut fleet, "lyon", [acts(), acts()].into_iter().flatten().collect()).await;
+    let _paris = fleet.playing("paris", [acts(), acts()].into_iter().flatten().collect()).await;
+    let _lyon = fleet.playing("lyon", [acts(), acts()].into_iter().flatten().collect()).await;
     let said = fleet.said(&deploy("paris,lyon", &["--output", "ndjson"])).await;
     let lines: Vec<Value> =
         said.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -318,7 +309,7 @@ async fn programs_and_workflows_see_each_agents_story_apart() {
 async fn a_fleet_goes_back_after_one_yes_and_a_dry_run_changes_nothing() {
     let mut fleet = Fleet::new();
     let acts = || vec![planned(plan()), planned(plan()), story(result(Outcome::Validated))];
-    let (a, b) = (agent(&mut fleet, "a", acts()).await, agent(&mut fleet, "b", acts()).await);
+    let (a, b) = (fleet.playing("a", acts()).await, fleet.playing("b", acts()).await);
     let real = |agent: &Agent| {
         let calls = agent.calls();
         calls.iter().filter(|call| matches!(call, Call::Rollback(it) if !it.dry_run)).count()
@@ -363,7 +354,7 @@ async fn on_terminal(fleet: &Fleet, arguments: &[&str], keys: &str) -> Option<(i
 async fn at_a_terminal_the_word_is_typed_once_for_all_after_every_plan() {
     let mut fleet = Fleet::new();
     let acts = || vec![planned(with_word("DEPLOY")), story(result(Outcome::Live))];
-    let (a, b) = (agent(&mut fleet, "a", acts()).await, agent(&mut fleet, "b", acts()).await);
+    let (a, b) = (fleet.playing("a", acts()).await, fleet.playing("b", acts()).await);
     let Some((code, screen)) = on_terminal(&fleet, &deploy("a,b", &[]), "DEPLOY\n").await else {
         return;
     };

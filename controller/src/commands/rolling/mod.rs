@@ -130,7 +130,7 @@ impl Rolling<'_> {
     /// A dry run ends with the plan.
     fn planned(&self, planned: Planned) -> Turn {
         let (report, ended) = match planned.plan {
-            Ok(plan) => (Report { agent: Some(planned.name.clone()), ..plan }, Ok(())),
+            Ok(plan) => (plan.at(Some(planned.name.clone())), Ok(())),
             Err(failure) => (self.report(&planned.name), Err(failure)),
         };
         let (report, exit) = story::judged(report, &ended, self.asked);
