@@ -25,7 +25,8 @@ Examples:
   ripcord doctor --json | jq '.hops[] | select(.outcome == \"failed\")'
 
 Exit codes: 0 nothing is broken (warnings count as working). Else that of the first broken link:
-2 configuration · 4 certificate, TLS or rights · 5 no way to the agent · 10 anything behind its door.";
+2 configuration · 4 certificate, TLS or rights · 5 no way to the agent · 10 anything behind its door.
+Of several agents: 6 an environment that none of them has.";
 
 /// Say which link to a deployment is broken, and what to do
 #[derive(Debug, Args)]

@@ -56,18 +56,22 @@ async fn look(name: String, configuration: Configuration, names: Vec<String>) ->
 }
 
 /// What the agents that answer show, where an environment is named without its agent: who does not
-/// have it has nothing to be looked at.
+/// have it has nothing to be looked at, and what nobody has is a mistake.
 async fn environments(
     context: &mut Context,
     wanted: &[Wanted],
 ) -> Result<BTreeMap<String, Vec<String>>, Failure> {
-    if wanted.iter().all(|one| one.agent.is_some()) {
+    let bare = wanted.iter().filter(|one| one.agent.is_none());
+    let anywhere: Vec<String> = bare.map(|one| one.environment.clone()).collect();
+    if anywhere.is_empty() {
         return Ok(BTreeMap::new());
     }
     let Scope::Several(parts) = scope::of(context, &[])? else { return Ok(BTreeMap::new()) };
     let answers = fleet::ask(parts, patience(context), |agent, _| async move {
         fleet::destination::shown(&agent).await
     });
+    let answers = answers.await;
+    scope::somebody_has(&anywhere, &answers, |shown| shown.iter().map(String::as_str).collect())?;
     let of = |answer: Answer<Vec<String>>| Some((answer.name, answer.told.ok()?));
-    Ok(answers.await.into_iter().filter_map(of).collect())
+    Ok(answers.into_iter().filter_map(of).collect())
 }

@@ -16,7 +16,10 @@ use crate::{
     context::Context,
     exit::Exit,
     failure::Failure,
-    fleet::{Answer, Member, hurried, patience, scope::Part},
+    fleet::{
+        Answer, Member, hurried, patience,
+        scope::{self, Part},
+    },
 };
 
 /// Which agent, and what it said.
@@ -31,6 +34,7 @@ pub(super) async fn run(context: &Context, parts: Vec<(Member, Part)>) -> Result
 }
 
 async fn look(context: &Context, parts: Vec<(Member, Part)>) -> Result<Exit, Failure> {
+    let anywhere = scope::anywhere(&parts);
     let silent = || Failure::Unreachable { message: "no answer yet".to_owned() };
     let unheard =
         |(member, _): &(Member, Part)| Answer { name: member.name.clone(), told: Err(silent()) };
@@ -56,6 +60,7 @@ async fn look(context: &Context, parts: Vec<(Member, Part)>) -> Result<Exit, Fai
             }
             _ = turn.tick() => {}
         }
+        scope::somebody_has(&anywhere, &answers, status::names)?;
         screen.show(status::told(context, &answers, false).0)?;
     }
 }

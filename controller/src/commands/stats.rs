@@ -67,8 +67,11 @@ async fn several(
         let environments = part.of(figures.environments, |one| &one.name)?;
         Ok(StatsResponse { environments })
     };
+    let anywhere = scope::anywhere(&parts);
     let answers = fleet::ask(parts, patience(context), ask).await;
-    let answers = scope::those_with_something(answers, |it| it.environments.is_empty())?;
+    let answers = scope::those_with_something(answers, &anywhere, |figures| {
+        figures.environments.iter().map(|one| one.name.as_str()).collect()
+    })?;
     let judged = |figures: &StatsResponse| (json::stats(figures), Exit::Success);
     let seen: Vec<_> = answers.iter().map(|answer| answer.see(judged)).collect();
     if context.wants_json() {

@@ -101,8 +101,14 @@ pub(super) async fn ask_all(
     context: &Context,
     parts: Vec<(Member, Part)>,
 ) -> Result<Vec<Answer<StatusResponse>>, Failure> {
+    let anywhere = scope::anywhere(&parts);
     let answers = fleet::ask(parts, patience(context), ask_part).await;
-    scope::those_with_something(answers, |status| status.environments.is_empty())
+    scope::those_with_something(answers, &anywhere, names)
+}
+
+/// The environments of an answer.
+pub(super) fn names(status: &StatusResponse) -> Vec<&str> {
+    status.environments.iter().map(|one| one.name.as_str()).collect()
 }
 
 async fn ask_part(agent: Agent, part: Part) -> Result<StatusResponse, Failure> {

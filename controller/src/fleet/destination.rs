@@ -104,10 +104,7 @@ fn only(mut found: Vec<Found>, wanted: Option<&str>) -> Result<Found, Failure> {
             "which environment? name one of {}, or set default_environment in ripcord.toml",
             all.join(", ")
         ))),
-        (None, Some(wanted)) => {
-            let message = format!("no agent shows an environment {wanted:?} to this certificate");
-            Err(Failure::Refused { reason: "UNKNOWN_ENVIRONMENT".to_owned(), message })
-        }
+        (None, Some(wanted)) => Err(scope::nobody_shows(wanted)),
         (None, None) => Err(Failure::Access { message: NOTHING_TO_SEE.to_owned() }),
     }
 }

@@ -126,19 +126,46 @@ impl Part {
     }
 }
 
-/// Who has none of what is asked for is left out; where nobody is left, nobody has it.
+/// The environments of one agent's answer.
+pub(crate) type Shown<T> = fn(&T) -> Vec<&str>;
+
+/// The names without an agent, of which each is somebody's.
+pub(crate) fn anywhere(parts: &[(Member, Part)]) -> Vec<String> {
+    parts.first().map(|(_, part)| part.anywhere.clone()).unwrap_or_default()
+}
+
+/// Who has none of what is asked for is left out. What nobody has is a mistake.
 pub(crate) fn those_with_something<T>(
     answers: Vec<Answer<T>>,
-    is_nothing: fn(&T) -> bool,
+    anywhere: &[String],
+    shown: Shown<T>,
 ) -> Result<Vec<Answer<T>>, Failure> {
+    somebody_has(anywhere, &answers, shown)?;
     let says_something =
-        |answer: &Answer<T>| answer.told.as_ref().map_or(true, |it| !is_nothing(it));
-    let left: Vec<_> = answers.into_iter().filter(says_something).collect();
-    if left.is_empty() {
-        let message = "no agent shows such an environment to this certificate".to_owned();
-        return Err(Failure::Refused { reason: "UNKNOWN_ENVIRONMENT".to_owned(), message });
+        |answer: &Answer<T>| answer.told.as_ref().map_or(true, |it| !shown(it).is_empty());
+    Ok(answers.into_iter().filter(says_something).collect())
+}
+
+/// A name that is not found beside others that are is misspelt all the same. As long as an agent is
+/// silent, the name may be its own.
+pub(crate) fn somebody_has<T>(
+    anywhere: &[String],
+    answers: &[Answer<T>],
+    shown: Shown<T>,
+) -> Result<(), Failure> {
+    let told: Vec<&T> = answers.iter().filter_map(|answer| answer.told.as_ref().ok()).collect();
+    if told.len() < answers.len() {
+        return Ok(());
     }
-    Ok(left)
+    let has = |wanted: &&String| told.iter().any(|it| shown(it).contains(&wanted.as_str()));
+    let unknown = anywhere.iter().find(|wanted| !has(wanted));
+    unknown.map_or(Ok(()), |wanted| Err(nobody_shows(wanted)))
+}
+
+/// There is none anywhere, or none that this certificate may know of.
+pub(crate) fn nobody_shows(environment: &str) -> Failure {
+    let message = format!("no agent shows an environment {environment:?} to this certificate");
+    Failure::Refused { reason: "UNKNOWN_ENVIRONMENT".to_owned(), message }
 }
 
 /// There is none, or none that this certificate may know of.

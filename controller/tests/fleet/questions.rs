@@ -154,9 +154,43 @@ async fn an_environment_is_shown_wherever_it_is_and_agents_without_it_are_left_o
     assert!(prod.code == 0 && !prod.stdout.contains("lyon"), "{}", prod.stdout);
     let nowhere = fleet.said(&["status", "lab", "--json"]).await;
     assert_eq!((nowhere.code, &nowhere.json()["error"]), (6, &json!("UNKNOWN_ENVIRONMENT")));
+    assert_eq!(
+        nowhere.json()["reason"],
+        "no agent shows an environment \"lab\" to this certificate"
+    );
     let named = fleet.said(&["status", "prod@lyon", "preprod@paris", "--json"]).await.json();
     assert_eq!(named["agents"][0]["status"]["environments"][0]["name"], "preprod");
     assert_eq!(named["agents"][1]["error"]["error"], "UNKNOWN_ENVIRONMENT");
+}
+
+#[tokio::test]
+async fn a_misspelt_name_is_a_mistake_also_beside_one_that_is_found() {
+    let mut fleet = Fleet::new();
+    let paris = fleet.agent("paris", &["preprod"]).await;
+    let lyon = fleet.agent("lyon", &["prod"]).await;
+    let figures = |name: &str| StatsResponse {
+        environments: vec![EnvironmentStats { name: name.into(), ..EnvironmentStats::default() }],
+    };
+    paris.set_stats(figures("preprod"));
+    lyon.set_stats(figures("prod"));
+    for arguments in [
+        &["status", "--check", "preprod", "prdo", "--json"][..],
+        &["health", "preprod", "prdo", "--json"],
+        &["doctor", "prdo", "--json"],
+        &["doctor", "preprod", "prdo", "--json"],
+        &["stats", "prdo", "--json"],
+        &["status", "-w", "preprod", "prdo", "--json"],
+    ] {
+        let said = fleet.said(arguments).await;
+        assert_eq!(said.code, 6, "{arguments:?}: {}{}", said.stdout, said.stderr);
+        let reason = said.json()["reason"].as_str().unwrap().to_owned();
+        assert!(reason.contains("no agent shows an environment \"prdo\""), "{reason}");
+    }
+    fleet.dead("berlin").await;
+    for verb in ["status", "doctor"] {
+        let said = fleet.said(&[verb, "prdo"]).await;
+        assert_eq!(said.code, 5, "berlin may have it: {}{}", said.stdout, said.stderr);
+    }
 }
 
 #[tokio::test]
