@@ -38,7 +38,10 @@ pub(super) async fn deploy(
     };
     let mut asked = parse::deploy(message, sha, by)?;
     if message.dry_run {
-        let planned = plan::deploy(environment, &asked, &message.confirm).await?;
+        let planned = match &made {
+            Some(made) => plan::repeated(environment, made, Some(sha))?,
+            None => plan::deploy(environment, &asked, &message.confirm).await?,
+        };
         return Ok(Reply::Planned(planned.into()));
     }
     if made.is_none() && !message.expected_plan.is_empty() {
@@ -60,11 +63,14 @@ pub(super) async fn rollback(
 ) -> Result<Reply, Status> {
     let target = environment.resolve(parse::towards(message)?).await.map_err(errors::engine)?;
     let asked = parse::rollback(message, by, target)?;
+    let made = environment.made_by(asked.request_id.as_ref()).await.map_err(errors::engine)?;
     if message.dry_run {
-        let planned = plan::rollback(environment, &asked).await?;
+        let planned = match &made {
+            Some(made) => plan::repeated(environment, made, None)?,
+            None => plan::rollback(environment, &asked).await?,
+        };
         return Ok(Reply::Planned(planned.into()));
     }
-    let made = environment.made_by(asked.request_id.as_ref()).await.map_err(errors::engine)?;
     if made.is_none()
         && !message.expected_plan.is_empty()
         && let Err(refusal) =

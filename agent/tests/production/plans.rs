@@ -109,6 +109,26 @@ async fn a_request_that_is_sent_again_joins_whatever_became_of_its_plan() {
 }
 
 #[tokio::test]
+async fn a_dry_run_of_what_is_sent_again_joins_whatever_was_deployed_since() {
+    let place = Place::new().await;
+    place.validate(1).await;
+    let request = v1::DeployRequest { request_id: "the-same".to_owned(), ..confirmed() };
+    let first = place.deploy(request.clone()).await.unwrap();
+    place.validate(2).await;
+    place.promoted().await;
+    let again = v1::DeployRequest { dry_run: true, ..request };
+    let planned = place.deploy(again).await.unwrap();
+    assert_eq!((planned.deployment, planned.sha), (first.deployment, full(1)));
+    let request_id = "the-way-back".to_owned();
+    let back = v1::RollbackRequest { request_id, hold: Some(false), ..back() };
+    let first = place.rollback(back.clone()).await.unwrap();
+    place.validate(3).await;
+    place.promoted().await;
+    let planned = place.rollback(v1::RollbackRequest { dry_run: true, ..back }).await.unwrap();
+    assert_eq!((planned.deployment, planned.sha), (first.deployment, full(1)));
+}
+
+#[tokio::test]
 async fn a_refused_plan_that_was_seen_is_refused_again_and_never_carried_out() {
     let place = Place::new().await;
     place.validate(1).await;

@@ -185,6 +185,7 @@ async fn the_same_request_is_repeated_under_the_same_id_at_each_agent_and_anothe
             story(result(Outcome::Live)),
             planned(plan()),
             story(result(Outcome::Live)),
+            planned(plan()),
         ]
     };
     let (a, b) = (fleet.playing("a", acts()).await, fleet.playing("b", acts()).await);
@@ -192,10 +193,18 @@ async fn the_same_request_is_repeated_under_the_same_id_at_each_agent_and_anothe
         let said = fleet.said(&deploy("a,b", &["--request-id", "run-7"])).await;
         assert_eq!(said.code, 0, "{}", said.stderr);
     }
+    let back = ["rollback", "preprod", "--agents", "a,b", "--dry-run", "--request-id", "run-7"];
+    assert_eq!(fleet.said(&back).await.code, 0);
+    // The plans, too: they say what is joined.
     let ids = |agent: &Agent| -> Vec<String> {
-        deployed(agent).into_iter().map(|request| request.request_id).collect()
+        let id = |call| match call {
+            Call::Deploy(request) => request.request_id,
+            Call::Rollback(request) => request.request_id,
+            other => panic!("{other:?}"),
+        };
+        agent.calls().into_iter().map(id).collect()
     };
-    assert_eq!((ids(&a), ids(&b)), (vec!["run-7-a".into(); 2], vec!["run-7-b".into(); 2]));
+    assert_eq!((ids(&a), ids(&b)), (vec!["run-7-a".into(); 5], vec!["run-7-b".into(); 5]));
 }
 
 #[tokio::test]

@@ -7,7 +7,10 @@ mod rollback;
 mod words;
 
 pub(super) use change::{still_deploys, still_rolls_back};
-use ripcord_core::{Admission, CommitSha, DeployRequest, Environment, Refusal, RollbackRequest};
+use ripcord_core::{
+    Admission, CommitSha, DeployRequest, Deployment, DeploymentNumber, Environment, Refusal,
+    RollbackRequest, admission,
+};
 use ripcord_proto::v1;
 use tonic::Status;
 
@@ -53,6 +56,18 @@ pub(super) async fn rollback(
     Ok(planned(environment, &state, plan))
 }
 
+/// What a request would do that is sent again: join what it made, whatever became of that. `sha` is the
+/// commit of a deployment.
+pub(super) fn repeated(
+    environment: &EnvironmentHandle,
+    made: &Deployment,
+    sha: Option<CommitSha>,
+) -> Result<v1::Result, Status> {
+    let number = admission::repeats(made, sha).map_err(|refusal| errors::refused(&refusal))?;
+    let plan = Plan { sha: made.sha, joins: Some(number.0), lines: vec![nothing_to_do(number)] };
+    Ok(planned(environment, &environment.state.borrow().clone(), plan))
+}
+
 /// What becomes of the request first; answers whom it joins.
 fn admitted(
     admission: Admission,
@@ -63,7 +78,7 @@ fn admitted(
         Admission::Refuse(refusal) => Err(refusal),
         Admission::Start => Ok(None),
         Admission::Join(number) => {
-            lines.push(format!("nothing to do: {number} is what is asked for"));
+            lines.push(nothing_to_do(number));
             Ok(Some(number.0))
         }
         Admission::Queue => {
@@ -72,6 +87,10 @@ fn admitted(
             Ok(None)
         }
     }
+}
+
+fn nothing_to_do(number: DeploymentNumber) -> String {
+    format!("nothing to do: {number} is what is asked for")
 }
 
 fn planned(environment: &EnvironmentHandle, state: &Environment, plan: Plan) -> v1::Result {

@@ -54,9 +54,6 @@ async fn roll(
     let whole = deploy::request_id(arguments.request_id.as_deref(), environment, "")?;
     let mut request = deploy::request(arguments, environment.to_owned(), sha, whole.clone());
     request.wait = asked.wait.into();
-    for member in &members {
-        request_id(&whole, &member.name)?;
-    }
     let context = &*context;
     let planned = plan_all(context, arguments, members, &mut request).await?;
     let rolling = Rolling {
@@ -89,7 +86,7 @@ async fn plan_all(
 ) -> Result<Vec<Planned>, Failure> {
     let word = arguments.confirm.clone().filter(|_| arguments.dry_run).unwrap_or_default();
     let dry = DeployRequest { dry_run: true, confirm: word, ..request.clone() };
-    let mut planned = plans::ask(context, members, |_| Opening::Deploy(dry.clone())).await?;
+    let mut planned = plans::ask(context, members, |name| at(&dry, name)).await?;
     if planned.iter().any(|one| one.plan.as_ref().is_err_and(Failure::lacks_commit)) {
         let sha = revision::implied()?.to_string();
         let dry = DeployRequest { sha, ..dry };
@@ -102,13 +99,19 @@ async fn plan_all(
             },
         };
         let members = planned.into_iter().map(again).collect();
-        planned = plans::ask(context, members, |_| Opening::Deploy(dry.clone())).await?;
+        planned = plans::ask(context, members, |name| at(&dry, name)).await?;
         request.sha = dry.sha;
     }
     if request.sha.is_empty() {
         request.sha = the_same(&planned)?;
     }
     Ok(planned)
+}
+
+/// The request of the whole as the one agent gets it.
+fn at(whole: &DeployRequest, name: &str) -> Result<Opening, Failure> {
+    let request_id = request_id(&whole.request_id, name)?;
+    Ok(Opening::Deploy(DeployRequest { request_id, ..whole.clone() }))
 }
 
 /// The one commit of all plans.

@@ -41,17 +41,17 @@ impl Planned {
     }
 }
 
-/// Asks all of them; `opening` is the dry run for the agent of this name.
+/// Asks all of them, once every `opening` can be: the dry run for the agent of this name.
 pub(super) async fn ask(
     context: &Context,
     members: Vec<Member>,
-    opening: impl Fn(&str) -> Opening,
+    opening: impl Fn(&str) -> Result<Opening, Failure>,
 ) -> Result<Vec<Planned>, Failure> {
     let part = |member: Member| {
-        let opening = opening(&member.name);
-        (member, opening)
+        let opening = opening(&member.name)?;
+        Ok((member, opening))
     };
-    let parts = members.into_iter().map(part).collect();
+    let parts = members.into_iter().map(part).collect::<Result<_, Failure>>()?;
     let ask = |agent: Agent, opening| async move {
         let plan = plan::ask(context, &agent, opening).await;
         Ok((agent, plan))

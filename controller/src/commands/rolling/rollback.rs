@@ -49,8 +49,9 @@ async fn roll(
         Ok(arguments.request(id, environment.to_owned(), to.clone(), asked.wait))
     };
     let context = &*context;
-    let dry = RollbackRequest { dry_run: true, ..request("plan")? };
-    let planned = plans::ask(context, members, |_| Opening::Rollback(dry.clone())).await?;
+    let dry =
+        |name: &str| Ok(Opening::Rollback(RollbackRequest { dry_run: true, ..request(name)? }));
+    let planned = plans::ask(context, members, dry).await?;
     let sha = match &to {
         Some(To::Sha(sha)) => Some(sha.clone()),
         Some(To::Deployment(_) | To::Backup(_)) | None => None,
