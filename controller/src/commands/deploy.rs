@@ -16,7 +16,10 @@ use crate::{
     context::Context,
     exit::{Asked, Exit},
     failure::Failure,
-    fleet::destination::{self, Destination},
+    fleet::{
+        destination::{self, Destination},
+        full_name,
+    },
     follow::Opening,
     prompt,
     render::{self, sanitize::sanitize},
@@ -117,6 +120,7 @@ async fn deploy(
     let mut request = request(arguments, environment, sha, id);
     request.wait = asked.wait.into();
     let planned = plan(context, &agent, arguments, &mut request).await;
+    let planned = planned.map(|plan| plan.map(|plan| plan.at(report.agent.clone())));
     report.sha = report::present(request.sha.clone());
     if asked.dry_run {
         *report = planned?.ok_or_else(|| Failure::Unexpected("there is no plan".to_owned()))?;
@@ -209,16 +213,17 @@ async fn confirm(
         return Ok(Opening::Deploy(request));
     }
     let sha = planned.sha.as_deref().map_or("?", render::short);
+    let place = full_name(&request.environment, planned.agent.as_deref());
     let asks = !given && prompt::is_possible(context);
     if !context.global.quiet || asks {
-        plan::show(planned, &format!("the plan, to deploy {sha} to {}:", request.environment));
+        plan::show(planned, &format!("the plan, to deploy {sha} to {place}:"));
     }
     request.expected_plan.clone_from(&planned.plan);
     if let Some(word) = planned.confirm.as_ref().filter(|_| asks) {
         if let Some(deployment) = planned.deployment {
             return Ok(joined(request, deployment));
         }
-        let question = format!("Type {word} to deploy {sha} to {}:", request.environment);
+        let question = format!("Type {word} to deploy {sha} to {place}:");
         let typed = prompt::ask(&sanitize(&question)).await?;
         request.confirm = typed.ok_or_else(|| Failure::Usage(plan::LEFT.to_owned()))?;
     }

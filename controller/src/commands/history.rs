@@ -8,7 +8,7 @@ use crate::{
     context::Context,
     exit::Exit,
     failure::Failure,
-    fleet::destination::{self, Destination},
+    fleet::destination,
     out,
     render::{json, saved, table},
     zone,
@@ -40,19 +40,19 @@ pub(crate) struct Arguments {
 
 /// Runs it.
 pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<Exit, Failure> {
-    let Destination { agent, environment, .. } =
-        destination::of(context, arguments.environment.as_deref()).await?;
+    let place = destination::of(context, arguments.environment.as_deref()).await?;
+    let environment = place.environment.clone();
     if arguments.backups {
-        let saved = context.bounded(ask_saved(&agent, environment.clone())).await?;
+        let saved = context.bounded(ask_saved(&place.agent, environment)).await?;
         match context.wants_json() {
-            true => out::json(&saved::object(&saved))?,
-            false => out::people(&saved::list(&environment, &saved, &zone::local()))?,
+            true => out::json(&place.told(saved::object(&saved)))?,
+            false => out::people(&saved::list(&place.full_name(), &saved, &zone::local()))?,
         }
         return Ok(Exit::Success);
     }
-    let history = context.bounded(ask(&agent, environment, arguments.limit)).await?;
+    let history = context.bounded(ask(&place.agent, environment, arguments.limit)).await?;
     if context.wants_json() {
-        out::json(&json::history(&history))?;
+        out::json(&place.told(json::history(&history)))?;
     } else {
         out::people(&table::history(&history, &zone::local()))?;
     }

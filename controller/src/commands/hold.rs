@@ -9,7 +9,7 @@ use crate::{
     context::Context,
     exit::Exit,
     failure::Failure,
-    fleet::destination::{self, Destination},
+    fleet::destination,
     out,
     render::{json, sanitize::sanitize},
 };
@@ -42,18 +42,18 @@ pub(crate) async fn hold(
     context: &mut Context,
     arguments: &HoldArguments,
 ) -> Result<Exit, Failure> {
-    let Destination { agent, environment, .. } =
-        destination::of(context, Some(&arguments.environment)).await?;
+    let place = destination::of(context, Some(&arguments.environment)).await?;
     let request =
-        HoldRequest { environment: environment.clone(), reason: arguments.reason.clone() };
-    let info = context.bounded(ask_hold(&agent, request)).await?;
+        HoldRequest { environment: place.environment.clone(), reason: arguments.reason.clone() };
+    let info = context.bounded(ask_hold(&place.agent, request)).await?;
     if context.wants_json() {
         let object = json!({
-            "schema": "ripcord/v1/hold", "environment": environment, "hold": json::hold(&info),
+            "schema": "ripcord/v1/hold", "environment": place.environment,
+            "hold": json::hold(&info),
         });
-        out::json(&object)?;
+        out::json(&place.told(object))?;
     } else {
-        let text = format!("✔ {environment} is on hold, by {}", info.by);
+        let text = format!("✔ {} is on hold, by {}", place.full_name(), info.by);
         out::people(&sanitize(&text))?;
     }
     Ok(Exit::Success)
@@ -71,19 +71,19 @@ pub(crate) async fn resume(
     context: &mut Context,
     arguments: &ResumeArguments,
 ) -> Result<Exit, Failure> {
-    let Destination { agent, environment, .. } =
-        destination::of(context, Some(&arguments.environment)).await?;
-    let request = ResumeRequest { environment: environment.clone() };
-    let was_held = context.bounded(ask_resume(&agent, request)).await?;
+    let place = destination::of(context, Some(&arguments.environment)).await?;
+    let request = ResumeRequest { environment: place.environment.clone() };
+    let was_held = context.bounded(ask_resume(&place.agent, request)).await?;
     if context.wants_json() {
-        out::json(&json!({
-            "schema": "ripcord/v1/hold", "environment": environment, "hold": null,
+        let object = json!({
+            "schema": "ripcord/v1/hold", "environment": place.environment, "hold": null,
             "was_held": was_held,
-        }))?;
+        });
+        out::json(&place.told(object))?;
     } else if was_held {
-        out::people(&format!("✔ {environment} takes deployments again"))?;
+        out::people(&format!("✔ {} takes deployments again", place.full_name()))?;
     } else {
-        out::people(&format!("✔ {environment} was not on hold"))?;
+        out::people(&format!("✔ {} was not on hold", place.full_name()))?;
     }
     Ok(Exit::Success)
 }

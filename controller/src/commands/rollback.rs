@@ -14,7 +14,10 @@ use crate::{
     context::Context,
     exit::{Asked, Exit},
     failure::Failure,
-    fleet::destination::{self, Destination},
+    fleet::{
+        destination::{self, Destination},
+        full_name,
+    },
     follow::Opening,
     prompt, render,
     report::Report,
@@ -100,6 +103,7 @@ async fn rollback(
     let mut request = arguments.request(id, environment, to, wait);
     let dry = Opening::Rollback(RollbackRequest { dry_run: true, ..request.clone() });
     let planned = plan::ask(context, &agent, dry).await;
+    let planned = planned.map(|plan| plan.at(report.agent.clone()));
     if arguments.dry_run {
         *report = planned?;
         return Ok(());
@@ -124,7 +128,8 @@ async fn agree(
 ) -> Result<(), Failure> {
     if !context.global.quiet || must_ask {
         let sha = planned.sha.as_deref().map_or("?", render::short);
-        plan::show(planned, &format!("{} goes back to {sha}:", request.environment));
+        let place = full_name(&request.environment, planned.agent.as_deref());
+        plan::show(planned, &format!("{place} goes back to {sha}:"));
     }
     if !must_ask || planned.deployment.is_some() {
         return Ok(());

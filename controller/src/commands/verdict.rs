@@ -5,14 +5,8 @@ use ripcord_proto::v1::VerdictRequest;
 use serde_json::json;
 
 use crate::{
-    client::Agent,
-    context::Context,
-    exit::Exit,
-    failure::Failure,
-    fleet::destination::{self, Destination},
-    out,
-    render::sanitize::sanitize,
-    revision,
+    client::Agent, context::Context, exit::Exit, failure::Failure, fleet::destination, out,
+    render::sanitize::sanitize, revision,
 };
 
 const AFTER_HELP: &str = "\
@@ -53,26 +47,27 @@ enum Value {
 /// Runs it.
 pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<Exit, Failure> {
     let sha = revision::named(&arguments.sha)?.to_string();
-    let Destination { agent, environment, .. } =
-        destination::of(context, Some(&arguments.environment)).await?;
+    let place = destination::of(context, Some(&arguments.environment)).await?;
     let value = match arguments.value {
         Value::Success => "success",
         Value::Failure => "failure",
     };
     let request = VerdictRequest {
-        environment: environment.clone(),
+        environment: place.environment.clone(),
         sha: sha.clone(),
         value: value.to_owned(),
         reason: arguments.reason.clone(),
     };
-    let message = context.bounded(ask(&agent, request)).await?;
+    let message = context.bounded(ask(&place.agent, request)).await?;
     if context.wants_json() {
-        out::json(&json!({
-            "schema": "ripcord/v1/verdict", "environment": environment, "sha": sha,
+        let object = json!({
+            "schema": "ripcord/v1/verdict", "environment": place.environment, "sha": sha,
             "verdict": value, "message": message,
-        }))?;
+        });
+        out::json(&place.told(object))?;
     } else {
-        out::people(&format!("✔ {}", sanitize(&message)))?;
+        let at = place.agent_name.as_ref().map(|_| format!("{}: ", place.full_name()));
+        out::people(&format!("✔ {}{}", at.unwrap_or_default(), sanitize(&message)))?;
     }
     Ok(Exit::Success)
 }

@@ -3,6 +3,7 @@
 
 use ripcord_core::EnvironmentName;
 use ripcord_proto::v1::{EnvironmentStatus, StatusRequest};
+use serde_json::Value;
 
 use super::{
     Answer, Crowd, Member, full_name, patience,
@@ -20,6 +21,21 @@ pub(crate) struct Destination {
     /// The agent's name, where there are several.
     pub(crate) agent_name: Option<String>,
     pub(crate) environment: String,
+}
+
+impl Destination {
+    /// How it is named where there are several agents.
+    pub(crate) fn full_name(&self) -> String {
+        full_name(&self.environment, self.agent_name.as_deref())
+    }
+
+    /// An object for programs with the agent's name, where there are several.
+    pub(crate) fn told(&self, mut object: Value) -> Value {
+        if let Some(agent) = &self.agent_name {
+            object["agent"] = agent.as_str().into();
+        }
+        object
+    }
 }
 
 /// The environment that is meant: the one that is named, the configured one, or the only one.

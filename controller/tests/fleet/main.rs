@@ -2,9 +2,11 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod asking;
 mod places;
 mod questions;
 mod rolling;
+mod script;
 #[path = "../stage/mod.rs"]
 mod stage;
 

@@ -62,6 +62,29 @@ async fn env_at_agent_reaches_that_agent_and_no_other() {
 }
 
 #[tokio::test]
+async fn what_was_done_is_told_with_the_agent_that_did_it() {
+    let mut fleet = Fleet::new();
+    let _paris = fleet.agent("paris", &["preprod"]).await;
+    let lyon = fleet.agent("lyon", &["preprod"]).await;
+    let backup = v1::BackupInfo { id: "B-142".into(), ..v1::BackupInfo::default() };
+    lyon.set_backups(v1::BackupsResponse { backups: vec![backup] });
+    for (arguments, told) in [
+        (&["hold", "preprod@lyon"][..], "✔ preprod@lyon is on hold, by "),
+        (&["resume", "preprod@lyon"], "✔ preprod@lyon takes deployments again"),
+        (
+            &["verdict", "preprod@lyon", SHA, "success", "--reason", "x"],
+            "✔ preprod@lyon: validated #142",
+        ),
+        (&["history", "preprod@lyon", "--backups"], "rollback preprod@lyon --backup B-142"),
+    ] {
+        let people = fleet.said(arguments).await;
+        assert!(people.stdout.contains(told), "{}{}", people.stdout, people.stderr);
+        let programs = fleet.said(&[arguments, &["--json"]].concat()).await.json();
+        assert_eq!(programs["agent"], "lyon", "{programs}");
+    }
+}
+
+#[tokio::test]
 async fn while_an_agent_cannot_be_asked_nobody_is_chosen_for_it() {
     let mut fleet = Fleet::new();
     let paris = fleet.agent("paris", &["preprod"]).await;

@@ -1,80 +1,20 @@
 //! `deploy` and `rollback` with `--agents`: in order, no more than so many at once, one exit code.
 
-use std::{process::Stdio, time::Duration};
-
-use ripcord_proto::v1::{self, DeployRequest, Outcome, Phase, progress::Item};
+use ripcord_proto::v1::{self, Outcome, progress::Item};
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    process::{Child, Command},
-    time::timeout,
-};
+use tokio::process::Command;
 
 use super::{
     Fleet,
+    script::{deploy, deployed, ended, plan, planned, start, story, until, with_word},
     stage::{
-        DEADLINE, SHA, Said, admitted,
+        SHA, admitted,
         agent::{Act, Agent, Call, refusal},
-        event, result, rolled_back,
+        result, rolled_back,
     },
 };
 
 const OTHER_SHA: &str = "7c0ffee7c0ffee7c0ffee7c0ffee7c0ffee7c0ff";
-
-/// What a dry run answers.
-fn plan() -> v1::Result {
-    let mut plan = v1::Result {
-        environment: "preprod".into(),
-        sha: SHA.into(),
-        plan: vec!["restart web".into()],
-        ..v1::Result::default()
-    };
-    plan.set_outcome(Outcome::Pending);
-    plan
-}
-
-fn with_word(word: &str) -> v1::Result {
-    v1::Result { confirm: word.into(), ..plan() }
-}
-
-fn story(result: v1::Result) -> Act {
-    let step = event(1, Phase::Preparing, "step 1");
-    Act::Tell(vec![admitted(), Item::Event(step), Item::Result(result)])
-}
-
-fn planned(plan: v1::Result) -> Act {
-    Act::Tell(vec![Item::Result(plan)])
-}
-
-/// The deployments that were asked for, without dry runs.
-fn deployed(agent: &Agent) -> Vec<DeployRequest> {
-    let real = |call| match call {
-        Call::Deploy(request) if !request.dry_run => Some(request),
-        _ => None,
-    };
-    agent.calls().into_iter().filter_map(real).collect()
-}
-
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let waiting = async {
-        while !is_so() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(DEADLINE, waiting).await.unwrap_or_else(|_| panic!("{what}"));
-}
-
-fn start(mut command: Command) -> Child {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
-async fn ended(child: Child) -> Said {
-    timeout(DEADLINE, child.wait_with_output()).await.expect("ends in time").unwrap().into()
-}
-
-fn deploy<'a>(agents: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    [&["deploy", "preprod", "--sha", SHA, "--agents", agents], more].concat()
-}
 
 #[tokio::test]
 async fn no_more_than_max_parallel_run_at_once_and_the_next_begins_when_one_is_done() {
@@ -330,52 +270,4 @@ async fn a_fleet_goes_back_after_one_yes_and_a_dry_run_changes_nothing() {
     assert_eq!((unasked.code, real(&a)), (2, 0));
     let said = fleet.said(&["rollback", "preprod", "--agents", "a,b", "--yes"]).await;
     assert_eq!((said.code, real(&a), real(&b)), (0, 1, 1), "{}", said.stderr);
-}
-
-/// Runs the controller on a terminal, and types `keys` at the first question.
-async fn on_terminal(fleet: &Fleet, arguments: &[&str], keys: &str) -> Option<(i32, String)> {
-    if Command::new("script").arg("--version").output().await.is_err() {
-        eprintln!("skipped: no `script` here to make a terminal");
-        return None;
-    }
-    let line = format!("exec {} {}", env!("CARGO_BIN_EXE_ripcord"), arguments.join(" "));
-    let bare = fleet.stage.bare(&[]);
-    let mut command = Command::new("script");
-    command.args(["-qec", &line, "/dev/null"]).env_clear().env("TERM", "xterm");
-    let variables = bare.as_std().get_envs().filter_map(|(name, value)| Some((name, value?)));
-    command.envs(variables).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.current_dir(fleet.stage.folder.path()).spawn().unwrap();
-    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-    let (mut seen, mut keys) = (Vec::new(), Some(keys));
-    let watching = async {
-        while stdout.read_buf(&mut seen).await.unwrap() > 0 {
-            if let Some(keys) = keys.take_if(|_| seen.ends_with(b": ") || seen.ends_with(b"] ")) {
-                stdin.write_all(keys.as_bytes()).await.unwrap();
-            }
-        }
-    };
-    timeout(DEADLINE, watching).await.expect("ends in time");
-    let code = timeout(DEADLINE, child.wait()).await.expect("ends in time").unwrap().code();
-    Some((code.unwrap(), String::from_utf8_lossy(&seen).into_owned()))
-}
-
-#[tokio::test]
-async fn at_a_terminal_the_word_is_typed_once_for_all_after_every_plan() {
-    let mut fleet = Fleet::new();
-    let acts = || vec![planned(with_word("DEPLOY")), story(result(Outcome::Live))];
-    let (a, b) = (fleet.playing("a", acts()).await, fleet.playing("b", acts()).await);
-    let Some((code, screen)) = on_terminal(&fleet, &deploy("a,b", &[]), "DEPLOY\n").await else {
-        return;
-    };
-    assert_eq!(code, 0, "{screen}");
-    assert_eq!(
-        screen.matches("Type DEPLOY to deploy acfdb42 to preprod at a, b:").count(),
-        1,
-        "{screen}"
-    );
-    assert!(screen.find("the plan of b").unwrap() < screen.find("Type DEPLOY").unwrap());
-    assert!(screen.contains("b │ 22:13:20  step 1"), "{screen}");
-    for agent in [&a, &b] {
-        assert_eq!(deployed(agent)[0].confirm, "DEPLOY");
-    }
 }
