@@ -36,7 +36,7 @@ pub(crate) enum Exit {
     Unhealthy = 10,
     /// A human is needed now.
     Stranded = 20,
-    /// Ctrl-C; the deployment goes on.
+    /// Ctrl-C; a deployment that was asked for goes on.
     Detached = 130,
 }
 
@@ -112,7 +112,7 @@ impl Exit {
             }
             Self::Stranded => "stranded: a human is needed now",
             Self::Detached => {
-                "detached by Ctrl-C; the deployment goes on (check: everything was stopped)"
+                "detached by Ctrl-C; what was asked for goes on (check: everything was stopped)"
             }
         }
     }
@@ -175,7 +175,7 @@ pub(crate) fn of_failure(failure: &Failure) -> Exit {
         Failure::Refused { .. } if failure.lacks_commit() => Exit::Usage,
         Failure::Refused { .. } => Exit::Refused,
         Failure::TimedOut { .. } => Exit::Undecided,
-        Failure::Detached => Exit::Detached,
+        Failure::Detached | Failure::Left => Exit::Detached,
         Failure::Unexpected(_) => Exit::Unexpected,
         Failure::Stdout(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Exit::Success,
         Failure::Stdout(_) => Exit::Unexpected,
@@ -265,6 +265,7 @@ mod tests {
             (refused, 6),
             (Failure::TimedOut { after: std::time::Duration::ZERO }, 8),
             (Failure::Detached, 130),
+            (Failure::Left, 130),
             (Failure::Stdout(std::io::ErrorKind::BrokenPipe.into()), 0),
             (Failure::Stdout(std::io::ErrorKind::StorageFull.into()), 1),
         ];

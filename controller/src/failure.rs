@@ -6,6 +6,9 @@ use ripcord_proto::{ERROR_DOMAIN, OIDC_AUDIENCE};
 use tonic::{Code, Status};
 use tonic_types::{ErrorInfo, StatusExt};
 
+/// What is said when somebody left before anything was asked for.
+pub(crate) const LEFT: &str = "nothing was changed";
+
 /// Why a command could not be done. The exit code follows from the variant.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -30,6 +33,9 @@ pub(crate) enum Failure {
     /// Ctrl-C.
     #[error("detached; the deployment goes on")]
     Detached,
+    /// Ctrl-C before anything was asked for.
+    #[error("{LEFT}")]
+    Left,
     /// Nobody thought of this.
     #[error("{0}")]
     Unexpected(String),
@@ -48,7 +54,7 @@ impl Failure {
             Self::Unreachable { .. } => "UNREACHABLE",
             Self::Refused { reason, .. } => reason,
             Self::TimedOut { .. } => "TIMED_OUT",
-            Self::Detached => "DETACHED",
+            Self::Detached | Self::Left => "DETACHED",
             Self::Unexpected(_) | Self::Stdout(_) => "UNEXPECTED",
         }
     }
@@ -59,7 +65,7 @@ impl Failure {
         match self {
             Self::Usage(_) => Self::Usage(message),
             Self::Access { .. } | Self::Oidc { .. } => Self::Access { message },
-            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Detached => {
+            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Detached | Self::Left => {
                 Self::Unreachable { message }
             }
             Self::Refused { reason, .. } => Self::Refused { reason: reason.clone(), message },

@@ -122,12 +122,22 @@ impl<'a> Follow<'a> {
         let ended = tokio::select! {
             ended = self.until_result(teller) => Some(ended),
             interrupted = tokio::signal::ctrl_c() => Some(match interrupted {
-                Ok(()) => Err(Failure::Detached),
+                Ok(()) => Err(self.left()),
                 Err(error) => Err(Failure::Unexpected(format!("cannot wait for Ctrl-C: {error}"))),
             }),
             () = elapsed(timeout) => None,
         };
         ended.unwrap_or_else(|| Err(self.timed_out()))
+    }
+
+    /// Who only wanted to know, or was never connected, asked for nothing that could go on.
+    fn left(&self) -> Failure {
+        let changes_nothing = match &self.opening {
+            Opening::Deploy(request) => request.dry_run || !self.reached,
+            Opening::Rollback(request) => request.dry_run || !self.reached,
+            Opening::Watch(_) => false,
+        };
+        if changes_nothing { Failure::Left } else { Failure::Detached }
     }
 
     /// Whoever cannot be reached when time is up was unreachable; anybody else is undecided.

@@ -155,6 +155,7 @@ impl Report {
             Failure::Usage(_)
             | Failure::Access { .. }
             | Failure::Unreachable { .. }
+            | Failure::Left
             | Failure::Unexpected(_)
             | Failure::Stdout(_) => Outcome::Error,
         };

@@ -15,7 +15,7 @@ use crate::{
     client::Agent,
     context::Context,
     exit::{Asked, Exit},
-    failure::Failure,
+    failure::{Failure, LEFT},
     fleet::{
         destination::{self, Destination},
         full_name,
@@ -225,7 +225,7 @@ async fn confirm(
         }
         let question = format!("Type {word} to deploy {sha} to {place}:");
         let typed = prompt::ask(&sanitize(&question)).await?;
-        request.confirm = typed.ok_or_else(|| Failure::Usage(plan::LEFT.to_owned()))?;
+        request.confirm = typed.ok_or_else(|| Failure::Usage(LEFT.to_owned()))?;
     }
     Ok(Opening::Deploy(request))
 }

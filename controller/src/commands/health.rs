@@ -264,6 +264,7 @@ async fn cry_for(voice: Option<&Voice>, client: &Client, failure: &Failure) {
         | Failure::Oidc { .. }
         | Failure::Refused { .. }
         | Failure::Detached
+        | Failure::Left
         | Failure::Stdout(_) => false,
     };
     if let (Some(voice), true) = (voice, silent) {

@@ -13,9 +13,6 @@ use crate::{
     tell::{self, Silent},
 };
 
-/// What is said when somebody looked at the plan and left.
-pub(crate) const LEFT: &str = "nothing was changed";
-
 /// Asks what `opening`, a dry run, would do.
 pub(crate) async fn ask(
     context: &Context,

@@ -13,7 +13,7 @@ use crate::{
     cli::Wait,
     context::Context,
     exit::{Asked, Exit},
-    failure::Failure,
+    failure::{Failure, LEFT},
     fleet::{
         destination::{self, Destination},
         full_name,
@@ -136,7 +136,7 @@ async fn agree(
     }
     let answer = prompt::ask("Go back? [y/N]").await?;
     if !answer.is_some_and(|answer| matches!(answer.trim(), "y" | "Y" | "yes")) {
-        return Err(Failure::Usage(plan::LEFT.to_owned()));
+        return Err(Failure::Usage(LEFT.to_owned()));
     }
     request.expected_plan.clone_from(&planned.plan);
     Ok(())

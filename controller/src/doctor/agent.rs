@@ -94,6 +94,7 @@ fn refused(failure: &Failure) -> Vec<Hop> {
         Failure::Oidc { .. }
         | Failure::TimedOut { .. }
         | Failure::Detached
+        | Failure::Left
         | Failure::Unexpected(_)
         | Failure::Stdout(_) => "compare host and port with the agent's `listen`, and read its log",
     };

@@ -50,6 +50,7 @@ fn why(failure: &Failure) -> String {
         Failure::Usage(_)
         | Failure::TimedOut { .. }
         | Failure::Detached
+        | Failure::Left
         | Failure::Unexpected(_)
         | Failure::Stdout(_) => "failed",
     };

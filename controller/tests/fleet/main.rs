@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod asking;
+mod leaving;
 mod places;
 mod questions;
 mod rolling;
@@ -10,12 +11,17 @@ mod script;
 #[path = "../stage/mod.rs"]
 mod stage;
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use ripcord_proto::v1::{AgentInfo, EnvironmentStatus, HealthInfo, Placement, StatusResponse};
 use stage::{
     SHA, Stage,
     agent::{Act, Agent},
 };
-use tokio::{net::TcpListener, task::AbortHandle};
+use tokio::net::TcpListener;
 
 /// Who is in the file, in its order.
 struct Fleet {
@@ -53,17 +59,20 @@ impl Fleet {
         self.add(name, port);
     }
 
-    /// A machine that takes connections, and never says a word.
-    async fn hanging(&mut self, name: &str) -> AbortHandle {
+    /// A machine that takes connections, and never says a word; how many it took.
+    async fn hanging(&mut self, name: &str) -> Arc<AtomicUsize> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         self.add(name, listener.local_addr().unwrap().port());
-        let holding = tokio::spawn(async move {
+        let came = Arc::new(AtomicUsize::new(0));
+        let counted = came.clone();
+        tokio::spawn(async move {
             let mut held = Vec::new();
             loop {
                 held.push(listener.accept().await.unwrap());
+                counted.fetch_add(1, Ordering::SeqCst);
             }
         });
-        holding.abort_handle()
+        came
     }
 
     /// Writes ripcord.toml, with `more` before the agents.

@@ -19,7 +19,7 @@ use super::{
 };
 
 /// What a dry run answers.
-pub fn plan() -> v1::Result {
+pub(crate) fn plan() -> v1::Result {
     let mut plan = v1::Result {
         environment: "preprod".into(),
         sha: SHA.into(),
@@ -30,21 +30,21 @@ pub fn plan() -> v1::Result {
     plan
 }
 
-pub fn with_word(word: &str) -> v1::Result {
+pub(crate) fn with_word(word: &str) -> v1::Result {
     v1::Result { confirm: word.into(), ..plan() }
 }
 
-pub fn story(result: v1::Result) -> Act {
+pub(crate) fn story(result: v1::Result) -> Act {
     let step = event(1, Phase::Preparing, "step 1");
     Act::Tell(vec![admitted(), Item::Event(step), Item::Result(result)])
 }
 
-pub fn planned(plan: v1::Result) -> Act {
+pub(crate) fn planned(plan: v1::Result) -> Act {
     Act::Tell(vec![Item::Result(plan)])
 }
 
 /// The deployments that were asked for, without dry runs.
-pub fn deployed(agent: &Agent) -> Vec<DeployRequest> {
+pub(crate) fn deployed(agent: &Agent) -> Vec<DeployRequest> {
     let real = |call| match call {
         Call::Deploy(request) if !request.dry_run => Some(request),
         _ => None,
@@ -52,7 +52,7 @@ pub fn deployed(agent: &Agent) -> Vec<DeployRequest> {
     agent.calls().into_iter().filter_map(real).collect()
 }
 
-pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let waiting = async {
         while !is_so() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -61,20 +61,24 @@ pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     timeout(DEADLINE, waiting).await.unwrap_or_else(|_| panic!("{what}"));
 }
 
-pub fn start(mut command: Command) -> Child {
+pub(crate) fn start(mut command: Command) -> Child {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-pub async fn ended(child: Child) -> Said {
+pub(crate) async fn ended(child: Child) -> Said {
     timeout(DEADLINE, child.wait_with_output()).await.expect("ends in time").unwrap().into()
 }
 
-pub fn deploy<'a>(agents: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn deploy<'a>(agents: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&["deploy", "preprod", "--sha", SHA, "--agents", agents], more].concat()
 }
 
 /// Runs the controller on a terminal, and types `keys` at the first question.
-pub async fn on_terminal(fleet: &Fleet, arguments: &[&str], keys: &str) -> Option<(i32, String)> {
+pub(crate) async fn on_terminal(
+    fleet: &Fleet,
+    arguments: &[&str],
+    keys: &str,
+) -> Option<(i32, String)> {
     if Command::new("script").arg("--version").output().await.is_err() {
         eprintln!("skipped: no `script` here to make a terminal");
         return None;

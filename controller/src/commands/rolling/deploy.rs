@@ -8,13 +8,10 @@ use super::{
     request_id,
 };
 use crate::{
-    commands::{
-        deploy::{self, Arguments},
-        plan,
-    },
+    commands::deploy::{self, Arguments},
     context::Context,
     exit::{Asked, Exit},
-    failure::Failure,
+    failure::{Failure, LEFT},
     fleet::{Member, destination},
     follow::Opening,
     prompt,
@@ -179,7 +176,7 @@ async fn confirm(
         let question =
             format!("Type {word} to deploy {sha} to {environment} at {}:", names.join(", "));
         let typed = prompt::ask(&sanitize(&question)).await?;
-        let typed = typed.ok_or_else(|| Failure::Usage(plan::LEFT.to_owned()))?;
+        let typed = typed.ok_or_else(|| Failure::Usage(LEFT.to_owned()))?;
         words.typed.push((word.clone(), typed));
     }
     Ok(words)

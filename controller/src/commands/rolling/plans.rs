@@ -56,17 +56,18 @@ pub(super) async fn ask(
         let plan = plan::ask(context, &agent, opening).await;
         Ok((agent, plan))
     };
-    let answers = fleet::ask(parts, patience(context), ask).await;
+    // Once for all of them, and before each of them hears of it: those that wait for their turn would
+    // begin after it.
+    let answers = tokio::select! {
+        biased;
+        Ok(()) = tokio::signal::ctrl_c() => return Err(Failure::Left),
+        answers = fleet::ask(parts, patience(context), ask) => answers,
+    };
     let planned = answers.into_iter().map(|answer| match answer.told {
         Ok((agent, plan)) => Planned { name: answer.name, agent: Some(agent), plan },
         Err(failure) => Planned { name: answer.name, agent: None, plan: Err(failure) },
     });
-    let planned: Vec<Planned> = planned.collect();
-    // Ctrl-C is for all of them.
-    match planned.iter().any(|one| matches!(one.plan, Err(Failure::Detached))) {
-        true => Err(Failure::Usage(plan::LEFT.to_owned())),
-        false => Ok(planned),
-    }
+    Ok(planned.collect())
 }
 
 /// Shows every plan that there is.

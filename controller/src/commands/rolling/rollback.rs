@@ -9,10 +9,10 @@ use super::{
     request_id,
 };
 use crate::{
-    commands::{deploy::request_id as whole_id, plan, rollback::Arguments},
+    commands::{deploy::request_id as whole_id, rollback::Arguments},
     context::Context,
     exit::{Asked, Exit},
-    failure::Failure,
+    failure::{Failure, LEFT},
     follow::Opening,
     prompt, render,
 };
@@ -102,6 +102,6 @@ async fn agree(
     let answer = prompt::ask(&question).await?;
     match answer.as_deref().map(str::trim) {
         Some("y" | "Y" | "yes") => Ok(()),
-        Some(_) | None => Err(Failure::Usage(plan::LEFT.to_owned())),
+        Some(_) | None => Err(Failure::Usage(LEFT.to_owned())),
     }
 }
