@@ -196,6 +196,8 @@ async fn names_that_cannot_be_meant_are_mistakes_before_anybody_is_asked() {
             vec!["rollback", "preprod", "--yes", "--agents", "a", "--to", "139"],
             "--to takes a commit",
         ),
+        (deploy("a", &["--wait", "none", "--stop-on-failure"]), "nobody waits for a turn's end"),
+        (deploy("a", &["--wait", "none", "--max-parallel", "2"]), "nobody waits for a turn's end"),
     ] {
         let said = fleet.said(&arguments).await;
         assert_eq!(said.code, 2, "{arguments:?}: {}", said.stderr);

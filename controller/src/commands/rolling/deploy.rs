@@ -47,7 +47,7 @@ async fn roll(
 ) -> Result<Vec<Turn>, Failure> {
     let named = arguments.sha.as_deref().map(revision::named).transpose()?;
     let sha = named.map(|sha| sha.to_string()).unwrap_or_default();
-    let members = arguments.several.members(context)?;
+    let members = arguments.several.members(context, asked.wait)?;
     let whole = deploy::request_id(arguments.request_id.as_deref(), environment, "")?;
     let mut request = deploy::request(arguments, environment.to_owned(), sha, whole.clone());
     request.wait = asked.wait.into();

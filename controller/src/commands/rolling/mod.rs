@@ -12,6 +12,7 @@ use std::{cell::Cell, convert::Infallible, num::NonZeroUsize};
 use clap::Args;
 use futures_util::{StreamExt, stream};
 use ripcord_core::RequestId;
+use ripcord_proto::v1::WaitFor;
 
 pub(crate) use outcome::Turn;
 use outcome::conclude;
@@ -52,7 +53,12 @@ impl Several {
     }
 
     /// The agents that are named.
-    fn members(&self, context: &mut Context) -> Result<Vec<Member>, Failure> {
+    fn members(&self, context: &mut Context, wait: WaitFor) -> Result<Vec<Member>, Failure> {
+        if wait == WaitFor::None && (self.stop_on_failure || self.max_parallel.get() > 1) {
+            let text = "with --wait none nobody waits for a turn's end: leave out --stop-on-failure and \
+                        --max-parallel, or wait with --wait live";
+            return Err(Failure::Usage(text.to_owned()));
+        }
         let names = match self.agents.as_slice() {
             [all] if all == ALL => context.agent_names()?,
             names => names.to_vec(),

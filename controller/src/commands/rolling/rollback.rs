@@ -42,7 +42,7 @@ async fn roll(
         }
         to @ (Some(To::Sha(_)) | None) => to,
     };
-    let members = arguments.several.members(context)?;
+    let members = arguments.several.members(context, asked.wait)?;
     let whole = whole_id(arguments.request_id.as_deref(), environment, "-rollback")?;
     let request = |name: &str| -> Result<RollbackRequest, Failure> {
         let id = request_id(&whole, name)?;
