@@ -95,27 +95,25 @@ pub(super) struct Rolling<'a> {
 impl Rolling<'_> {
     /// Goes through all of them.
     pub(super) async fn roll(&self, steps: Vec<Step>) -> Vec<Turn> {
-        let stopped = Cell::new(false);
+        let stop = Stop::default();
         let width = steps.iter().map(|step| step.name.chars().count()).max().unwrap_or(0);
         let turns = steps.into_iter().enumerate().map(|(at, step)| {
-            let stopped = &stopped;
+            let stop = &stop;
             async move {
-                if stopped.get() {
-                    return (at, Turn::skipped(step.name));
+                if let Some(exit) = stop.0.get() {
+                    return (at, Turn::skipped(step.name, exit));
                 }
                 let turn = self.turn(step, width).await;
-                if turn.exit == Exit::Detached || self.several.stop_on_failure && turn.has_failed()
-                {
-                    stopped.set(true);
-                }
+                stop.heard_of(turn.exit, self.several.stop_on_failure);
                 (at, turn)
             }
         });
         let rolling = stream::iter(turns).buffer_unordered(self.several.max_parallel.get());
         let mut turns: Vec<_> = tokio::select! {
+            // Also between two turns, when nobody else listens: first, or another one begins.
+            biased;
+            never = interrupted(&stop) => match never {},
             turns = rolling.collect() => turns,
-            // Also between two turns, when nobody else listens.
-            never = interrupted(&stopped) => match never {},
         };
         turns.sort_by_key(|(at, _): &(usize, Turn)| *at);
         turns.into_iter().map(|(_, turn)| turn).collect()
@@ -146,7 +144,7 @@ impl Rolling<'_> {
     /// Nothing begins anywhere, because of some.
     fn not_begun(&self, planned: Planned) -> Turn {
         match planned.plan {
-            Ok(_) => Turn::skipped(planned.name),
+            Ok(_) => Turn::skipped(planned.name, Exit::Success),
             Err(_) => self.planned(planned),
         }
     }
@@ -185,11 +183,26 @@ impl Rolling<'_> {
     }
 }
 
+/// Once nothing new begins: what those count as that are skipped.
+#[derive(Default)]
+struct Stop(Cell<Option<Exit>>);
+
+impl Stop {
+    /// Whoever left is told so, whatever else ends. A failure counts by itself.
+    fn heard_of(&self, exit: Exit, on_failure: bool) {
+        if exit == Exit::Detached {
+            self.0.set(Some(exit));
+        } else if on_failure && exit != Exit::Success {
+            self.0.set(self.0.get().or(Some(Exit::Success)));
+        }
+    }
+}
+
 /// Ends never: what runs ends by itself, and nothing new begins.
-async fn interrupted(stopped: &Cell<bool>) -> Infallible {
+async fn interrupted(stop: &Stop) -> Infallible {
     // Where nobody can listen, those who follow a deployment say so.
     if tokio::signal::ctrl_c().await.is_ok() {
-        stopped.set(true);
+        stop.heard_of(Exit::Detached, false);
     }
     std::future::pending().await
 }
@@ -198,4 +211,22 @@ async fn interrupted(stopped: &Cell<bool>) -> Infallible {
 fn request_id(whole: &str, agent: &str) -> Result<String, Failure> {
     let id = format!("{whole}-{agent}").parse::<RequestId>();
     id.map(String::from).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_was_skipped_by_ctrl_c_is_no_success_even_where_all_others_are() {
+        let stop = Stop::default();
+        stop.heard_of(Exit::Success, true);
+        stop.heard_of(Exit::Failed, false);
+        assert_eq!(stop.0.get(), None, "all go on");
+        stop.heard_of(Exit::Failed, true);
+        assert_eq!(stop.0.get(), Some(Exit::Success), "the failure is what counts");
+        stop.heard_of(Exit::Detached, true);
+        stop.heard_of(Exit::Failed, true);
+        assert_eq!(stop.0.get(), Some(Exit::Detached));
+    }
 }

@@ -22,13 +22,8 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    pub(super) fn skipped(name: String) -> Self {
-        Self { name, report: None, exit: Exit::Success }
-    }
-
-    /// Whether it ended otherwise than was asked for.
-    pub(super) fn has_failed(&self) -> bool {
-        self.exit != Exit::Success
+    pub(super) fn skipped(name: String, exit: Exit) -> Self {
+        Self { name, report: None, exit }
     }
 
     /// Whether what was asked for runs there now.
