@@ -11,6 +11,7 @@ use crate::{
     fleet::scope::{self, Wanted},
     out,
     render::doctor as show,
+    workflow,
 };
 
 const AFTER_HELP: &str = "\
@@ -58,7 +59,11 @@ pub(crate) async fn run(context: &mut Context, arguments: &Arguments) -> Result<
     } else {
         out::json(&show::json(&hops))?;
     }
-    Ok(doctor::exit(&hops))
+    let exit = doctor::exit(&hops);
+    if exit != Exit::Success {
+        workflow::of_unwell(context.command, &show::summary(&hops));
+    }
+    Ok(exit)
 }
 
 enum Chosen {

@@ -14,6 +14,7 @@ use crate::{
     },
     out,
     render::{doctor as show, fleet as shown},
+    workflow,
 };
 
 /// Looks at all of them at once.
@@ -38,16 +39,13 @@ pub(super) async fn run(
     let answers = fleet::all(looking).await;
     let judged = |hops: &Vec<Hop>| (show::json(hops), doctor::exit(hops));
     let seen: Vec<_> = answers.iter().map(|answer| answer.see(judged)).collect();
-    if context.wants_json() {
-        out::json(&shown::object("doctor", &seen))?;
-    } else {
-        let all = context.global.verbose;
-        let people =
-            answers.iter().filter_map(|answer| Some((&answer.name, answer.told.as_ref().ok()?)));
-        let blocks = people.map(|(name, hops)| show::agent(name, hops, all));
-        out::people(&blocks.collect::<Vec<_>>().join("\n"))?;
-    }
-    Ok(shown::exit(&seen))
+    let (object, exit) = (shown::object("doctor", &seen), shown::exit(&seen));
+    let told = answers.iter().filter_map(|answer| Some((&answer.name, answer.told.as_ref().ok()?)));
+    let blocks = told.map(|(name, hops)| show::agent(name, hops, context.global.verbose));
+    let people = blocks.collect::<Vec<_>>().join("\n");
+    if context.wants_json() { out::json(&object) } else { out::people(&people) }?;
+    workflow::of_fleet(context.command, &people, &object, exit);
+    Ok(exit)
 }
 
 async fn look(name: String, configuration: Configuration, names: Vec<String>) -> Answer<Vec<Hop>> {

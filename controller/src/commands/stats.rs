@@ -16,7 +16,7 @@ use crate::{
     },
     out,
     render::{fleet as show, json, stats},
-    zone,
+    workflow, zone,
 };
 
 const AFTER_HELP: &str = "\
@@ -74,12 +74,11 @@ async fn several(
     })?;
     let judged = |figures: &StatsResponse| (json::stats(figures), Exit::Success);
     let seen: Vec<_> = answers.iter().map(|answer| answer.see(judged)).collect();
-    if context.wants_json() {
-        out::json(&show::object("stats", &seen))?;
-    } else {
-        out::people(&stats::fleet(&answers, &zone::local()))?;
-    }
-    Ok(show::exit(&seen))
+    let (object, exit) = (show::object("stats", &seen), show::exit(&seen));
+    let people = stats::fleet(&answers, &zone::local());
+    if context.wants_json() { out::json(&object) } else { out::people(&people) }?;
+    workflow::of_fleet(context.command, &people, &object, exit);
+    Ok(exit)
 }
 
 async fn ask(

@@ -86,12 +86,10 @@ async fn several(
     let answers = ask_all(context, parts).await?;
     let (text, exit) = told(context, &answers, arguments.check);
     if context.wants_json() { out::result(&text) } else { out::people(&text) }?;
-    if exit != Exit::Success {
-        let unwell = exit == Exit::Unhealthy;
-        workflow::of_unwell(
-            context.command,
-            if unwell { UNWELL } else { "an agent did not answer" },
-        );
+    match exit {
+        Exit::Success => {}
+        Exit::Unhealthy => workflow::of_unwell(context.command, UNWELL),
+        _ => workflow::of_unwell(context.command, &show::failures(&answers)),
     }
     Ok(exit)
 }

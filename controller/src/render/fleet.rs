@@ -41,6 +41,13 @@ pub(crate) fn silent(name: &str, failure: &Failure) -> String {
     format!("{}  {}", sanitize(name), why(failure))
 }
 
+/// Which agents did not tell what they were asked for, and why, in one line.
+pub(crate) fn failures<T>(answers: &[Answer<T>]) -> String {
+    let failed = answers.iter().filter_map(|answer| Some((answer, answer.told.as_ref().err()?)));
+    let lines = failed.map(|(answer, failure)| failure.of_agent(&answer.name).to_string());
+    sanitize(&lines.collect::<Vec<_>>().join("; ")).into_owned()
+}
+
 /// Why there is nothing to show.
 fn why(failure: &Failure) -> String {
     let word = match failure {

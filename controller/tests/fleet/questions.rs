@@ -194,6 +194,28 @@ async fn a_misspelt_name_is_a_mistake_also_beside_one_that_is_found() {
 }
 
 #[tokio::test]
+async fn in_a_workflow_whatever_is_not_well_somewhere_is_one_annotation() {
+    let mut fleet = Fleet::new();
+    let paris = fleet.agent("paris", &["preprod"]).await;
+    paris.set_stats(StatsResponse { environments: vec![EnvironmentStats::default()] });
+    fleet.dead("lyon").await;
+    for (arguments, code, told) in [
+        (&["doctor"][..], 5, "ripcord doctor: "),
+        (&["stats"], 5, "ripcord stats: "),
+        (&["status"], 5, "lyon: the agent at 127.0.0.1"),
+        (&["status", "prod@paris", "preprod@lyon"], 5, "paris: the agent shows no environment"),
+        (&["doctor", "--agent", "lyon"], 5, "1 problem"),
+    ] {
+        let mut command = fleet.stage.bare(arguments);
+        command.env("GITHUB_ACTIONS", "true");
+        let said = super::stage::said(command).await;
+        assert_eq!(said.code, code, "{arguments:?}: {}", said.stderr);
+        let lines: Vec<&str> = said.stderr.lines().filter(|it| it.contains("::error")).collect();
+        assert!(matches!(&lines[..], [one] if one.contains(told)), "{arguments:?}: {lines:?}");
+    }
+}
+
+#[tokio::test]
 async fn figures_and_health_come_from_all_and_name_who_is_silent() {
     let mut fleet = Fleet::new();
     let paris = fleet.agent("paris", &["preprod"]).await;
