@@ -111,7 +111,10 @@ impl Sources {
         let several = &self.filed().agents;
         match agents::find(several, name).map_err(Failure::Usage)? {
             Some(agent) => self.target(&agent.url, Some(agent)),
-            None => Err(Failure::Usage(format!("{name:?} is not the name of one agent"))),
+            None => {
+                let names = agents::there_are(several);
+                Err(Failure::Usage(format!("{name:?} is not the name of one agent; {names}")))
+            }
         }
     }
 

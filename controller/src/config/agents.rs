@@ -71,6 +71,11 @@ pub(crate) fn is_url(agent: &str) -> bool {
     agent.contains("://")
 }
 
+/// Whether `word` is rather meant as an address than as a name.
+fn is_like_address(word: &str) -> bool {
+    word.contains(['.', ':', '/'])
+}
+
 /// The agent that a word means: nothing for an address or for all, an error for a name of nobody.
 pub(crate) fn find<'a>(
     agents: &'a [NamedAgent],
@@ -82,16 +87,28 @@ pub(crate) fn find<'a>(
     if let Some(found) = agents.iter().find(|agent| agent.name == word) {
         return Ok(Some(found));
     }
-    if judge(word).is_err() {
+    let judged = judge(word);
+    if judged.is_err() && (agents.is_empty() || is_like_address(word)) {
         host_and_port(word).map_err(|failure| failure.to_string())?;
     }
-    let names: Vec<&str> = agents.iter().map(|agent| agent.name.as_str()).collect();
-    let advice = match similar(word, &names) {
-        Some(meant) => format!("did you mean {meant}?"),
-        None if names.is_empty() => return Err(no_agents(word)),
-        None => format!("there are {}", names.join(", ")),
-    };
-    Err(format!("there is no agent {word:?} in [agents]; {advice}"))
+    if agents.is_empty() {
+        return Err(no_agents(word));
+    }
+    let why = judged.err().unwrap_or_else(|| format!("there is no agent {word:?} in [agents]"));
+    let meant = similar(word, &names(agents)).map(|meant| format!("did you mean {meant}?"));
+    Err(format!("{why}; {}", meant.unwrap_or_else(|| there_are(agents))))
+}
+
+/// Which names can be meant.
+pub(crate) fn there_are(agents: &[NamedAgent]) -> String {
+    match names(agents).as_slice() {
+        [] => "there are none".to_owned(),
+        names => format!("there are {}", names.join(", ")),
+    }
+}
+
+fn names(agents: &[NamedAgent]) -> Vec<&str> {
+    agents.iter().map(|agent| agent.name.as_str()).collect()
 }
 
 #[cfg(test)]

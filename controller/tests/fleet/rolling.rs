@@ -190,6 +190,12 @@ async fn names_that_cannot_be_meant_are_mistakes_before_anybody_is_asked() {
     for (arguments, told) in [
         (deploy("a,a", &[]), "--agents names a twice"),
         (deploy("a,bb", &[]), "there is no agent \"bb\" in [agents]"),
+        (deploy("A", &[]), "\"A\" is no name of an agent: use 1 to 63 lower-case letters"),
+        (deploy("a, a", &[]), "\" a\" is no name of an agent"),
+        (deploy("a,", &[]), "\"\" is no name of an agent"),
+        (deploy("all,a", &[]), "\"all\" is not the name of one agent; there are a"),
+        (deploy("a.example:7443", &[]), "it must begin with https://"),
+        (vec!["deploy", "preprod@A", "--sha", SHA], "\"A\" is no name of an agent"),
         (vec!["deploy", "preprod@a", "--sha", SHA, "--agents", "a"], "without @"),
         (vec!["deploy", "--sha", SHA, "--agents", "a"], "--agents needs its name"),
         (
