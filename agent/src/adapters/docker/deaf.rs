@@ -9,6 +9,9 @@
 //! A thread that sleeps in `sigwait` (an init does nothing else) hears although no mask says so: for as
 //! long as it sleeps, the kernel takes the signals that it waits for out of `SigBlk`. Only the call that
 //! it is in gives it away, which root alone may see.
+//!
+//! Libraries start threads that block everything, beside others that block nothing: such a signal goes
+//! to one of the others. Only what all threads block waits for whoever reads it, from a `signalfd`.
 
 use std::{
     fs, io,
@@ -30,7 +33,7 @@ const WAITING_CALLS: [&str; 5] = ["128", "137", "176", "177", "421"];
 /// What a signal does to a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hearing {
-    /// There is a handler, or a thread that waits for it.
+    /// There is a handler, or it waits until somebody reads it.
     Hears,
     /// It is dropped without a word.
     Deaf,
@@ -102,11 +105,14 @@ impl Processes {
             return Hearing::Ends;
         }
         let threads = self.threads(pid);
-        if threads.iter().flatten().any(|masks| masks.hears(signal)) {
+        let catches = threads.iter().flatten().any(|masks| masks.catches(signal));
+        let blocks = |masks: &Option<Masks>| masks.is_some_and(|masks| masks.blocks(signal));
+        if catches || (!threads.is_empty() && threads.iter().all(blocks)) {
             return Hearing::Hears;
         }
-        // Of one that just came or went nothing is known: it may be the one that waits.
-        let is_clear = |masks: &Option<Masks>| masks.is_some_and(|masks| !masks.may_wait);
+        // Of one that just came or went nothing is known: it may be the one that waits, as may one that
+        // blocks it while another does not.
+        let is_clear = |masks: &Option<Masks>| !blocks(masks) && masks.is_some_and(|it| !it.may_wait);
         if threads.is_empty() || !threads.iter().all(is_clear) {
             return Hearing::Unknown;
         }
@@ -116,7 +122,7 @@ impl Processes {
         Hearing::Ends
     }
 
-    /// What all threads say: one that blocks the signal may read it from a `signalfd`.
+    /// What each thread says; none of one that does not.
     fn threads(&self, pid: i32) -> Vec<Option<Masks>> {
         let tasks = fs::read_dir(self.of_process(pid, "task")).into_iter().flatten();
         tasks.map(|task| Masks::read(&task.ok()?.path())).collect()
@@ -160,8 +166,12 @@ impl Masks {
         })
     }
 
-    fn hears(self, signal: Signal) -> bool {
-        (self.caught | self.blocked) & signal.bit() != 0
+    fn catches(self, signal: Signal) -> bool {
+        self.caught & signal.bit() != 0
+    }
+
+    fn blocks(self, signal: Signal) -> bool {
+        self.blocked & signal.bit() != 0
     }
 
     fn drops(self, signal: Signal) -> bool {
@@ -262,12 +272,17 @@ mod tests {
     }
 
     #[test]
-    fn one_thread_that_waits_for_the_signal_is_enough() {
+    fn a_library_thread_that_blocks_everything_does_not_make_a_process_hear() {
         let machine = Machine::new(&format!("0::/docker/{ID}/init.scope\n"));
+        let hearing = || machine.processes.first(&look(), TERM);
         machine.thread(700, 700, "\t1", ["0", "0", "0"]).thread(700, 703, "\t1", ["0", "0", "0"]);
-        assert_eq!(machine.processes.first(&look(), TERM), Hearing::Deaf);
-        machine.thread(700, 704, "\t1", ["4000", "0", "0"]);
-        assert_eq!(machine.processes.first(&look(), TERM), Hearing::Hears);
+        assert_eq!(hearing(), Hearing::Deaf);
+        machine.thread(700, 703, "\t1", ["fffffffe7ffbfeff", "0", "0"]);
+        assert_eq!(hearing(), Hearing::Unknown, "the first thread gets it, and drops it");
+        machine.thread(700, 700, "\t1", ["4000", "0", "0"]);
+        assert_eq!(hearing(), Hearing::Hears, "all keep it for a signalfd");
+        machine.write("700/task/703/status", "");
+        assert_eq!(hearing(), Hearing::Unknown, "one of them came or went");
     }
 
     #[test]

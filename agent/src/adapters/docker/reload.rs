@@ -138,7 +138,7 @@ impl Reload<'_> {
             Hearing::Unknown => format!(
                 "whether {source} hears {signal} cannot be seen: the agent has to be root and to see \
                  the machine's processes, and the application to have a handler (what `sigwait` waits \
-                 for does not show)"
+                 for does not show, nor what only some of its threads block)"
             ),
         })
     }
