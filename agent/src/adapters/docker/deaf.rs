@@ -19,7 +19,10 @@ use std::{
 };
 
 use bollard::models::ContainerInspectResponse;
-use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
+use rustix::{
+    io::Errno,
+    process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal},
+};
 
 use super::signal::Signal;
 
@@ -41,6 +44,31 @@ pub(super) enum Hearing {
     Ends,
     /// That cannot be seen from here.
     Unknown,
+}
+
+/// Why a process did not get a signal from us.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unsent {
+    /// It has ended, or is not to be seen any more.
+    #[error("it has ended")]
+    Gone,
+    /// The kernel, or what guards it, does not let us.
+    #[error("{0}")]
+    Forbidden(io::Error),
+    /// Something else is in the way.
+    #[error("{0}")]
+    Failed(io::Error),
+}
+
+impl From<Errno> for Unsent {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            Errno::SRCH => Self::Gone,
+            // Containers that the agent may run in answer either for calls that they do not pass.
+            Errno::PERM | Errno::ACCESS | Errno::NOSYS => Self::Forbidden(errno.into()),
+            other => Self::Failed(other.into()),
+        }
+    }
 }
 
 /// The processes of this machine, as `/proc` shows them.
@@ -81,13 +109,17 @@ impl Processes {
     }
 
     /// Sends `signal` to the first process, past Docker.
-    pub(super) fn send(&self, look: &ContainerInspectResponse, signal: Signal) -> io::Result<()> {
-        let gone = || io::Error::from(io::ErrorKind::NotFound);
-        let pid = self.pid(look).and_then(Pid::from_raw).ok_or_else(gone)?;
+    pub(super) fn send(
+        &self,
+        look: &ContainerInspectResponse,
+        signal: Signal,
+    ) -> Result<(), Unsent> {
+        let pid = self.pid(look).and_then(Pid::from_raw).ok_or(Unsent::Gone)?;
         let process = pidfd_open(pid, PidfdFlags::empty())?;
         // From here on it is this process, whoever gets its number; and whose was it?
-        self.pid(look).ok_or_else(gone)?;
-        Ok(pidfd_send_signal(process, signal.named().ok_or_else(gone)?)?)
+        self.pid(look).ok_or(Unsent::Gone)?;
+        let signal = signal.named().ok_or(Errno::INVAL)?;
+        Ok(pidfd_send_signal(process, signal)?)
     }
 
     /// The number of the first process, if it has that number here as well.
@@ -311,6 +343,21 @@ mod tests {
         assert_eq!(nobody.first(&look(), TERM), Hearing::Unknown);
         let own = ContainerInspectResponse { state: None, ..look() };
         assert_eq!(machine.processes.first(&own, TERM), Hearing::Unknown, "it does not run");
+    }
+
+    #[test]
+    fn a_process_that_has_ended_is_not_one_that_we_may_not_signal() {
+        // Above all that the kernel gives.
+        let beyond = i32::MAX;
+        let machine = Machine::new("");
+        machine.write(&format!("{beyond}/cgroup"), &format!("0::/docker/{ID}\n"));
+        let look = serde_json::from_str(&format!(r#"{{"Id":"{ID}","State":{{"Pid":{beyond}}}}}"#));
+        let sent = |look: &_| machine.processes.send(look, Signal::HUP);
+        assert!(matches!(sent(&look.expect("parses")), Err(Unsent::Gone)), "no such process");
+        assert!(matches!(sent(&self::look()), Err(Unsent::Gone)), "another one's number");
+        assert!(matches!(Unsent::from(Errno::PERM), Unsent::Forbidden(_)));
+        assert!(matches!(Unsent::from(Errno::NOSYS), Unsent::Forbidden(_)));
+        assert!(matches!(Unsent::from(Errno::MFILE), Unsent::Failed(_)));
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! handler for: whether it would hear is looked at before anything is touched. Later on, where it
 //! does not run or does not hear any more, it is restarted instead, which brings the new files too.
 
+use std::io;
+
 use bollard::models::ContainerInspectResponse;
 use futures_util::future::{join_all, try_join_all};
 use jiff::Timestamp;
@@ -11,7 +13,7 @@ use ripcord_core::{Failure, FailureKind};
 
 use super::{
     DockerSettings,
-    deaf::{Hearing, Processes, stop_signal},
+    deaf::{Hearing, Processes, Unsent, stop_signal},
     engine::Engine,
     health, restart,
     select::{self, Found},
@@ -84,33 +86,49 @@ impl Reload<'_> {
 
     /// Whether it was told; else it was restarted.
     async fn one(&self, container: &Found, reporter: &Reporter) -> Result<bool, Failure> {
-        let engine = self.engine;
-        let look = restart::patiently(reporter, || engine.inspect(&container.id)).await?;
-        match self.fitness(&container.source, &look) {
-            Fitness::Ready => {
-                self.send(container, &look, reporter).await?;
-                Ok(true)
+        let Some(why) = self.tell(container, reporter).await? else { return Ok(true) };
+        reporter.remark(format!("{why}: it is restarted instead")).await;
+        restart::one(self.engine, container, self.settings, self.ways, reporter).await?;
+        Ok(false)
+    }
+
+    /// Why it was not told, if it was not. Past Docker where the agent may: Docker takes every signal
+    /// that it passes on for a stop by hand, and does not start the container again when it crashes,
+    /// or after the machine's restart.
+    async fn tell(
+        &self,
+        container: &Found,
+        reporter: &Reporter,
+    ) -> Result<Option<String>, Failure> {
+        let Found { id, source, .. } = container;
+        let look = restart::patiently(reporter, || self.engine.inspect(id)).await?;
+        if let Fitness::Down(why) | Fitness::Unable(why) = self.fitness(source, &look) {
+            return Ok(Some(why));
+        }
+        match Processes::default().send(&look, self.signal) {
+            Ok(()) => Ok(None),
+            Err(Unsent::Forbidden(error)) => {
+                self.send_through_docker(container, &look, &error, reporter).await
             }
-            Fitness::Down(why) | Fitness::Unable(why) => {
-                reporter.remark(format!("{why}: it is restarted instead")).await;
-                restart::one(engine, container, self.settings, self.ways, reporter).await?;
-                Ok(false)
+            Err(error @ (Unsent::Gone | Unsent::Failed(_))) => {
+                Ok(Some(format!("{source} did not get {}: {error}", self.signal)))
             }
         }
     }
 
-    /// Past Docker where the agent may: Docker takes every signal that it passes on for a stop by
-    /// hand, and does not start the container again when it crashes, or after the machine's restart.
-    async fn send(
+    async fn send_through_docker(
         &self,
         container: &Found,
         look: &ContainerInspectResponse,
+        error: &io::Error,
         reporter: &Reporter,
-    ) -> Result<(), Failure> {
-        let Err(error) = Processes::default().send(look, self.signal) else { return Ok(()) };
+    ) -> Result<Option<String>, Failure> {
         let Found { id, source, .. } = container;
         // Not again when the connection breaks: an application that reloads twice is no repetition.
-        self.engine.signal(id, source, self.signal).await?;
+        match self.engine.signal(id, source, self.signal).await {
+            Err(error) if error.is_of_removed() => return Ok(Some(error.to_string())),
+            sent => sent?,
+        }
         if health::is_restarted_by_docker(look) {
             let remark = format!(
                 "{source} got {} through docker, since the agent may not signal it itself ({error}): \
@@ -120,7 +138,7 @@ impl Reload<'_> {
             );
             reporter.remark(remark).await;
         }
-        Ok(())
+        Ok(None)
     }
 
     fn fitness(&self, source: &str, look: &ContainerInspectResponse) -> Fitness {
