@@ -1,13 +1,22 @@
 //! How long containers are waited for that cannot hear that they should stop, on a real Docker engine.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-#[path = "support/docker.rs"]
-mod support;
+mod support {
+    pub mod between;
+    pub mod docker;
+}
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use ripcord_agent::adapters::docker::{DockerRuntime, DockerSettings, RestartAction};
-use support::{Project, docker, restart, until};
+use support::{
+    between::between,
+    docker::{Project, docker, restart, until},
+};
 
 /// Nothing in it has a handler.
 const DEAF: &str = "command: [sleep, \"1000\"]\n";
@@ -88,6 +97,33 @@ async fn a_first_process_that_hands_its_signals_on_is_waited_for() {
     let (story, took) = timed(&project.runtime()).await;
     assert!(took < AT_ONCE, "{took:?}");
     assert_eq!(story, [] as [String; 0]);
+}
+
+/// Docker goes away at the restart, and until it is back the container has a handler: it says so.
+#[tokio::test]
+async fn who_hears_by_the_time_docker_is_back_stops_in_order() {
+    let Some(project) = Project::new() else { return };
+    let (go, hears) = (project.mounted.join("go"), project.mounted.join("hears"));
+    assert!(Command::new("mkfifo").args([&go, &hears]).status().unwrap().success());
+    let late = "read go </www/go; trap 'sleep 2; echo bye >/www/bye; exit 0' TERM; \
+                echo now >/www/hears; while :; do sleep 0.05; done";
+    project.write(&format!("command: [sh, -c, \"{late}\"]"));
+    project.compose(["up", "-d"]);
+    let socket = project.folder.join("docker.sock");
+    let settings = project.settings(RestartAction::Restart);
+    let settings = DockerSettings { socket: socket.clone(), ..settings };
+    let mut is_first = true;
+    let engine = between(&socket, move |call| {
+        let breaks = call.contains("/restart") && std::mem::take(&mut is_first);
+        breaks.then(|| {
+            fs::write(&go, "go\n").unwrap();
+            fs::read(&hears).unwrap();
+            String::new()
+        })
+    });
+    let (story, _) = timed(&DockerRuntime::new(settings)).await;
+    assert!(project.mounted.join("bye").exists(), "it was killed: {story:?}");
+    engine.abort();
 }
 
 #[tokio::test]

@@ -57,13 +57,23 @@ pub(super) async fn one(
     ways: &Ways,
     reporter: &Reporter,
 ) -> Result<(), Failure> {
-    let look = patiently(reporter, || engine.inspect(&container.id)).await?;
+    ways.learn(engine, container).await;
+    patiently(reporter, || stop_and_start(engine, container, settings, reporter)).await?;
+    ways.clear(engine, container, reporter).await;
+    Ok(())
+}
+
+/// Looks at it each time: who was deaf before Docker went away may hear now, and would be killed.
+async fn stop_and_start(
+    engine: &Engine,
+    container: &Found,
+    settings: &DockerSettings,
+    reporter: &Reporter,
+) -> Result<(), EngineError> {
+    let look = engine.inspect(&container.id).await?;
     let stop = Stop::of(&look, &container.source, settings);
     if let Some(remark) = stop.remark {
         reporter.remark(remark).await;
     }
-    ways.learn(engine, &look).await;
-    patiently(reporter, || engine.restart(&container.id, &container.source, stop.grace)).await?;
-    ways.clear(engine, container, reporter).await;
-    Ok(())
+    engine.restart(&container.id, &container.source, stop.grace).await
 }
