@@ -14,7 +14,7 @@ use std::{
 
 use ripcord_agent::adapters::docker::{DockerRuntime, DockerSettings, RestartAction};
 use support::{
-    between::between,
+    between::{between, refusal},
     docker::{Project, docker, restart, until},
 };
 
@@ -148,6 +148,40 @@ async fn a_recreation_lets_those_that_hear_stop_in_order_beside_the_deaf() {
     assert!(project.mounted.join("bye").exists(), "it was killed: {story:?}");
     assert!(says(&story, "of deaf has no handler"), "{story:?}");
     assert!(!says(&story, "of orderly has no handler"), "{story:?}");
+}
+
+#[tokio::test]
+async fn a_recreation_lets_a_one_off_container_stop_in_order_beside_the_deaf() {
+    let Some(project) = Project::up(DEAF) else { return };
+    let task = format!("{}_task", project.name);
+    let orderly = "trap 'sleep 2; echo bye >/www/bye; exit 0' TERM; echo yes >/www/ready; \
+                   while :; do sleep 0.05; done";
+    project.compose(["run", "-d", "--name", &task, "web", "sh", "-c", orderly]);
+    until("ready", async || project.mounted.join("ready").exists()).await;
+    let (story, _) = timed(&runtime(&project, RestartAction::Recreate, None, false)).await;
+    assert!(says(&story, "of web has no handler for SIGTERM: it was not waited for"), "{story:?}");
+    assert!(project.mounted.join("bye").exists(), "it was killed: {story:?}");
+}
+
+#[tokio::test]
+async fn what_docker_refuses_of_a_deaf_container_fails_no_recreation() {
+    let Some(project) = Project::up(&format!("{DEAF}stop_grace_period: 1s")) else { return };
+    let is_look = |call: &str| call.contains("/json") && !call.contains("/containers/json");
+    let is_stop = |call: &str| call.contains("/stop");
+    for (what, is_meant) in [("look", is_look as fn(&str) -> bool), ("stop", is_stop)] {
+        let socket = project.folder.join(what);
+        let settings = project.settings(RestartAction::Recreate);
+        let settings = DockerSettings { socket: socket.clone(), ..settings };
+        let mut is_first = true;
+        let engine = between(&socket, move |call| {
+            let refuses = call.contains("/containers/") && is_meant(call);
+            (refuses && std::mem::take(&mut is_first)).then(|| refusal(404))
+        });
+        let (result, story) = restart(&DockerRuntime::new(settings)).await;
+        assert_eq!(result.expect(what), "recreated web");
+        assert_eq!(says(&story, "it was not waited for"), what == "stop", "{story:?}");
+        engine.abort();
+    }
 }
 
 #[tokio::test]

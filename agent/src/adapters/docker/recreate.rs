@@ -1,6 +1,6 @@
 //! Removes an environment's containers and makes new ones, as its compose file says now.
 //!
-//! The compose program does it, with two things that it does not know. Two files in one folder have
+//! The compose program does it, with three things that it does not know. Two files in one folder have
 //! one project name, and so one network: `down` on the one fails, after it has removed its
 //! containers, because the other's still use the network. And what an older file brought, a newer one
 //! leaves running. Nor does it know who cannot hear that it should stop.
@@ -12,7 +12,7 @@ use ripcord_core::Failure;
 
 use super::{
     DockerSettings,
-    engine::Engine,
+    engine::{Engine, EngineError},
     restart,
     select::{self, Found, find},
     stopping::Stop,
@@ -40,8 +40,8 @@ impl Recreation<'_> {
 
     async fn once(&self, reporter: &Reporter) -> Result<(), Failure> {
         let found = find(self.engine, &self.settings.containers).await?;
-        let (grace, takes) = self.shorten(&found, reporter).await?;
-        let down = self.compose.down(grace, takes, reporter).await;
+        let takes = self.shorten(&found, reporter).await?;
+        let down = self.compose.down(self.settings.stop_timeout, takes, reporter).await;
         let left = find(self.engine, &self.settings.containers).await?;
         if let Err(failure) = down {
             // With a file that cannot be read, what runs is better than nothing.
@@ -54,37 +54,36 @@ impl Recreation<'_> {
         self.compose.up(reporter).await
     }
 
-    /// How long `down` is to give every container, if not each its own time, and how long all of it may
-    /// take. It knows one time for all: who is deaf among others that hear is stopped before it.
-    async fn shorten(
-        &self,
-        found: &[Found],
-        reporter: &Reporter,
-    ) -> Result<(Option<Duration>, Duration), Failure> {
-        let looks = found.iter().map(|each| self.engine.inspect(&each.id));
-        let looks = try_join_all(looks).await?;
-        let running: Vec<(&Found, Stop)> = found
-            .iter()
-            .zip(&looks)
-            .filter(|(container, _)| container.running)
-            .map(|(container, look)| (container, Stop::of(look, &container.source, self.settings)))
-            .collect();
-        let remarks = running.iter().filter_map(|(_, stop)| stop.remark.clone());
-        let deaf = running.iter().filter(|(_, stop)| stop.is_cut_short);
+    /// Stops the deaf before `down`, and says how long that may take with the others. It knows one time
+    /// for all, also for those that nobody looked at: one-off containers, and such as are paused.
+    async fn shorten(&self, found: &[Found], reporter: &Reporter) -> Result<Duration, Failure> {
+        let running: Vec<&Found> = found.iter().filter(|container| container.running).collect();
+        let stops = try_join_all(running.iter().map(|each| self.stop_of(each))).await?;
+        let deaf = running.iter().zip(&stops).filter(|(_, stop)| stop.is_cut_short);
         let deaf: Vec<&Found> = deaf.map(|(container, _)| *container).collect();
         // One after the other, in the order of what depends on what.
-        let takes = running.iter().map(|(_, stop)| stop.grace).sum();
-        if deaf.len() == running.len() && !deaf.is_empty() {
-            say(remarks, reporter).await;
-            return Ok((Some(Duration::ZERO), takes));
-        }
+        let takes = stops.iter().map(|stop| stop.grace).sum();
         // Nobody is stopped for a file with which `down` will not begin at all.
         if !deaf.is_empty() && !self.compose.understands().await {
-            return Ok((self.settings.stop_timeout, takes));
+            return Ok(takes);
         }
-        say(remarks, reporter).await;
-        try_join_all(deaf.iter().map(|each| self.engine.cut_off(&each.id, &each.source))).await?;
-        Ok((self.settings.stop_timeout, takes))
+        for remark in stops.into_iter().filter_map(|stop| stop.remark) {
+            reporter.remark(remark).await;
+        }
+        try_join_all(deaf.into_iter().map(|each| self.cut_off(each))).await?;
+        Ok(takes)
+    }
+
+    /// How it is stopped; of one that Docker does not show nothing is known, and it gets its time.
+    async fn stop_of(&self, container: &Found) -> Result<Stop, Failure> {
+        let look = unless_away(self.engine.inspect(&container.id).await)?.unwrap_or_default();
+        Ok(Stop::of(&look, &container.source, self.settings))
+    }
+
+    async fn cut_off(&self, container: &Found) -> Result<(), Failure> {
+        let stopped = self.engine.cut_off(&container.id, &container.source).await;
+        unless_away(stopped)?;
+        Ok(())
     }
 
     /// What the compose file does not have any more would go on running the old version.
@@ -101,8 +100,12 @@ impl Recreation<'_> {
     }
 }
 
-async fn say(remarks: impl Iterator<Item = String>, reporter: &Reporter) {
-    for remark in remarks {
-        reporter.remark(remark).await;
+/// What Docker refuses of a container is no failure: it may be gone meanwhile, and where it is not,
+/// `down` stops it, or says why it cannot.
+fn unless_away<T>(answer: Result<T, EngineError>) -> Result<Option<T>, EngineError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(away @ EngineError::Unreachable { .. }) => Err(away),
+        Err(EngineError::Silent { .. } | EngineError::Refused { .. }) => Ok(None),
     }
 }
