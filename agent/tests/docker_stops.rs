@@ -150,6 +150,27 @@ async fn a_recreation_lets_those_that_hear_stop_in_order_beside_the_deaf() {
     assert!(!says(&story, "of orderly has no handler"), "{story:?}");
 }
 
+/// The label is what compose 2 notes of `depends_on` by itself.
+#[tokio::test]
+async fn a_recreation_leaves_a_deaf_container_to_those_that_need_it_until_they_have_stopped() {
+    let Some(project) = Project::new() else { return };
+    let serves = "command: [sh, -c, \"while :; do echo yes >>/www/served; sleep 0.05; done\"]\n\
+                  stop_grace_period: 1s";
+    let asks = "trap ': >/www/served; sleep 1; test -s /www/served && echo bye >/www/bye; exit 0' TERM; \
+                echo yes >/www/ready; while :; do sleep 0.05; done";
+    let depends =
+        "depends_on: [db]\nlabels: [\"com.docker.compose.depends_on=db:service_started:false\"]";
+    project.write_services(&[
+        ("db", serves),
+        ("web", &format!("command: [sh, -c, \"{asks}\"]\n{depends}")),
+    ]);
+    project.compose(["up", "-d"]);
+    until("ready", async || project.mounted.join("ready").exists()).await;
+    let (story, _) = timed(&runtime(&project, RestartAction::Recreate, None, false)).await;
+    assert!(project.mounted.join("bye").exists(), "nobody served it any more: {story:?}");
+    assert!(says(&story, "but others depend on it: it was waited for"), "{story:?}");
+}
+
 #[tokio::test]
 async fn a_recreation_lets_a_one_off_container_stop_in_order_beside_the_deaf() {
     let Some(project) = Project::up(DEAF) else { return };

@@ -144,7 +144,8 @@ impl Processes {
         }
         // Of one that just came or went nothing is known: it may be the one that waits, as may one that
         // blocks it while another does not.
-        let is_clear = |masks: &Option<Masks>| !blocks(masks) && masks.is_some_and(|it| !it.may_wait);
+        let is_clear =
+            |masks: &Option<Masks>| !blocks(masks) && masks.is_some_and(|it| !it.may_wait);
         if threads.is_empty() || !threads.iter().all(is_clear) {
             return Hearing::Unknown;
         }

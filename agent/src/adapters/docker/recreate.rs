@@ -12,6 +12,7 @@ use ripcord_core::Failure;
 
 use super::{
     DockerSettings,
+    cutting::{Stopping, spare_needed},
     engine::{Engine, EngineError},
     restart,
     select::{self, Found, find},
@@ -57,17 +58,18 @@ impl Recreation<'_> {
     /// Stops the deaf before `down`, and says how long that may take with the others. It knows one time
     /// for all, also for those that nobody looked at: one-off containers, and such as are paused.
     async fn shorten(&self, found: &[Found], reporter: &Reporter) -> Result<Duration, Failure> {
-        let running: Vec<&Found> = found.iter().filter(|container| container.running).collect();
-        let stops = try_join_all(running.iter().map(|each| self.stop_of(each))).await?;
-        let deaf = running.iter().zip(&stops).filter(|(_, stop)| stop.is_cut_short);
-        let deaf: Vec<&Found> = deaf.map(|(container, _)| *container).collect();
+        let running = found.iter().filter(|container| container.running);
+        let mut all = try_join_all(running.map(|each| self.stopping(each))).await?;
+        spare_needed(&mut all);
+        let deaf = all.iter().filter(|each| each.stop.is_cut_short);
+        let deaf: Vec<&Found> = deaf.map(|each| each.container).collect();
         // One after the other, in the order of what depends on what.
-        let takes = stops.iter().map(|stop| stop.grace).sum();
+        let takes = all.iter().map(|each| each.stop.grace).sum();
         // Nobody is stopped for a file with which `down` will not begin at all.
         if !deaf.is_empty() && !self.compose.understands().await {
             return Ok(takes);
         }
-        for remark in stops.into_iter().filter_map(|stop| stop.remark) {
+        for remark in all.into_iter().filter_map(|each| each.stop.remark) {
             reporter.remark(remark).await;
         }
         try_join_all(deaf.into_iter().map(|each| self.cut_off(each))).await?;
@@ -75,9 +77,10 @@ impl Recreation<'_> {
     }
 
     /// How it is stopped; of one that Docker does not show nothing is known, and it gets its time.
-    async fn stop_of(&self, container: &Found) -> Result<Stop, Failure> {
+    async fn stopping<'f>(&self, container: &'f Found) -> Result<Stopping<'f>, Failure> {
         let look = unless_away(self.engine.inspect(&container.id).await)?.unwrap_or_default();
-        Ok(Stop::of(&look, &container.source, self.settings))
+        let stop = Stop::of(&look, &container.source, self.settings);
+        Ok(Stopping { container, look, stop })
     }
 
     async fn cut_off(&self, container: &Found) -> Result<(), Failure> {

@@ -23,6 +23,7 @@ const WORKING_DIR: &str = "com.docker.compose.project.working_dir";
 const SERVICE: &str = "com.docker.compose.service";
 const NUMBER: &str = "com.docker.compose.container-number";
 const ONEOFF: &str = "com.docker.compose.oneoff";
+const DEPENDS_ON: &str = "com.docker.compose.depends_on";
 
 /// A container that belongs to the environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,10 @@ pub(super) struct Found {
     pub(super) created: i64,
     /// Whether it runs.
     pub(super) running: bool,
+    /// Its compose service; none of a container that compose did not make.
+    pub(super) service: Option<String>,
+    /// The services that it depends on, where compose noted them: compose 1 does not.
+    pub(super) needs: Vec<String>,
 }
 
 /// The containers of the environment, running or not, in a stable order.
@@ -133,6 +138,12 @@ fn default_project(file: &Path) -> String {
     folder.to_lowercase().chars().filter(kept).collect()
 }
 
+/// Of `db:service_started:false,cache:service_healthy:true`.
+fn services(depends_on: &str) -> Vec<String> {
+    let services = depends_on.split(',').filter_map(|each| each.split(':').next());
+    services.map(|service| service.trim().to_owned()).filter(|each| !each.is_empty()).collect()
+}
+
 fn label_of<'a>(summary: &'a ContainerSummary, label: &str) -> Option<&'a str> {
     summary.labels.as_ref()?.get(label).map(String::as_str)
 }
@@ -158,6 +169,8 @@ impl Found {
             source: source.into(),
             created: summary.created.unwrap_or_default(),
             running: summary.state == Some(ContainerSummaryStateEnum::RUNNING),
+            service: label_of(summary, SERVICE).map(str::to_owned),
+            needs: label_of(summary, DEPENDS_ON).map(services).unwrap_or_default(),
         })
     }
 }
@@ -175,6 +188,16 @@ mod tests {
         ] {
             assert_eq!(default_project(Path::new(file)), name);
         }
+    }
+
+    #[test]
+    fn what_a_container_depends_on_is_read_without_the_conditions() {
+        assert_eq!(
+            services("db:service_started:false,cache:service_healthy:true"),
+            ["db", "cache"]
+        );
+        assert_eq!(services("db"), ["db"]);
+        assert_eq!(services(""), [] as [&str; 0]);
     }
 
     #[test]

@@ -19,6 +19,9 @@ const DOCKERS_GRACE: Duration = Duration::from_secs(10);
 /// A container that wants to be waited for without end gets as long as the whole step has.
 const WITHOUT_END: Duration = Duration::from_secs(15 * 60);
 
+/// What helps a deaf one.
+const FIX: &str = "`exec` in its command, or `init: true`, lets it stop in order";
+
 /// How a container is stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stop {
@@ -47,13 +50,19 @@ impl Stop {
             return in_order;
         };
         let deaf = format!("the first process of {source} has no handler for {signal}");
-        let fix = "`exec` in its command, or `init: true`, lets it stop in order";
         if settings.stop_timeout.is_some() {
             let waited = format!("`stop_timeout` waits {}s for nothing", whole_seconds(grace));
-            return Self { remark: Some(format!("{deaf}: {waited} ({fix})")), ..in_order };
+            return Self { remark: Some(format!("{deaf}: {waited} ({FIX})")), ..in_order };
         }
-        let remark = Some(format!("{deaf}: it was not waited for ({fix})"));
+        let remark = Some(format!("{deaf}: it was not waited for ({FIX})"));
         Self { grace: Duration::ZERO, remark, is_cut_short: true }
+    }
+
+    /// Of a deaf one that others need until they have stopped.
+    pub(super) fn after_others(look: &ContainerInspectResponse, source: &str) -> Self {
+        let deaf = format!("the first process of {source} has no handler for what stops it");
+        let remark = Some(format!("{deaf}, but others depend on it: it was waited for ({FIX})"));
+        Self { grace: own_grace(look), remark, is_cut_short: false }
     }
 }
 
