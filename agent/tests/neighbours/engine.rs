@@ -1,7 +1,7 @@
 //! Which containers the kernel is told of, on a real Docker engine.
 
 use std::{
-    io,
+    fs, io,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -17,7 +17,10 @@ use ripcord_agent::{
 };
 
 use crate::{
-    support::docker::{Project, docker, restart},
+    support::{
+        between::altered,
+        docker::{Project, docker, restart},
+    },
     table::{entry, fail},
 };
 
@@ -100,6 +103,29 @@ async fn the_kernel_is_told_after_a_restart_and_after_a_recreation_where_the_con
         let mac: Vec<u8> = bytes.collect();
         assert_eq!(told, [(&*bridge, address, mac.try_into().unwrap())], "{action:?}");
     }
+}
+
+/// Another engine's containers have the numbers of its own machine: here nobody of theirs has them.
+#[tokio::test]
+async fn a_bridge_with_a_name_of_its_own_is_told_of_only_where_the_containers_process_runs() {
+    let Some(project) = Project::new() else { return };
+    let bridge = format!("rc{}", std::process::id());
+    project.write(&format!("{SLEEPS}\nnetworks: [named]"));
+    let yaml = fs::read_to_string(project.file()).unwrap();
+    let options = format!("driver_opts: {{com.docker.network.bridge.name: {bridge}}}");
+    fs::write(project.file(), format!("{yaml}networks: {{named: {{{options}}}}}\n")).unwrap();
+    project.compose(["up", "-d"]);
+    let note = Arc::new(Note::default());
+    restart(&project.runtime().telling(note.clone())).await.0.unwrap();
+    assert_eq!(note.told.lock().unwrap()[0].interface, bridge);
+
+    let socket = project.folder.join("docker.sock");
+    let elsewhere = altered(&socket, |answer| answer.replace("\"Pid\":", "\"pid\":"));
+    let settings = DockerSettings { socket, ..project.settings(RestartAction::Restart) };
+    let note = Arc::new(Note::default());
+    restart(&DockerRuntime::new(settings).telling(note.clone())).await.0.unwrap();
+    assert_eq!(*note.told.lock().unwrap(), [], "{bridge} here is another's");
+    elsewhere.abort();
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 #[path = "../support"]
 mod support {
+    pub mod between;
     pub mod docker;
     pub mod git;
     pub mod mtls;

@@ -33,6 +33,27 @@ pub fn between(
     })
 }
 
+/// Listens at `socket`, and passes on all calls; what Docker answers goes through `alter`, which keeps
+/// its length.
+pub fn altered(socket: &Path, alter: fn(String) -> String) -> JoinHandle<()> {
+    let listener = UnixListener::bind(socket).unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut from_client, mut to_client) = listener.accept().await.unwrap().0.into_split();
+            let docker = UnixStream::connect(default_socket()).await.unwrap();
+            let (mut from_docker, mut to_docker) = docker.into_split();
+            tokio::spawn(async move { copy(&mut from_client, &mut to_docker).await });
+            tokio::spawn(async move {
+                let mut bytes = vec![0; 64 * 1024];
+                while let Ok(count @ 1..) = from_docker.read(&mut bytes).await {
+                    let answer = String::from_utf8_lossy(&bytes[..count]).into_owned();
+                    to_client.write_all(alter(answer).as_bytes()).await.unwrap();
+                }
+            });
+        }
+    })
+}
+
 /// An answer with which Docker refuses.
 pub fn refusal(status: u16) -> String {
     let body = r#"{"message":"not now"}"#;

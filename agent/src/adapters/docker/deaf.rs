@@ -123,7 +123,7 @@ impl Processes {
     }
 
     /// The number of the first process, if it has that number here as well.
-    fn pid(&self, look: &ContainerInspectResponse) -> Option<i32> {
+    pub(super) fn pid(&self, look: &ContainerInspectResponse) -> Option<i32> {
         let pid = look.state.as_ref().and_then(|state| state.pid);
         let pid = pid.and_then(|pid| i32::try_from(pid).ok()).filter(|pid| *pid > 0)?;
         let id = look.id.as_deref().filter(|id| !id.is_empty())?;

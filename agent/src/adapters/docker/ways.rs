@@ -23,6 +23,7 @@ use tokio::{task::spawn_blocking, time::timeout};
 
 use super::{
     Containers,
+    deaf::Processes,
     engine::Engine,
     select::{Found, find},
 };
@@ -122,18 +123,22 @@ impl Ways {
         bridges.into_iter().flat_map(|(bridge, endpoint)| behind(&bridge, endpoint)).collect()
     }
 
-    /// The bridges that the container is at, each with its endpoint there.
+    /// The bridges of this machine that the container is at, each with its endpoint there.
     async fn bridges_of<'l>(
         &self,
         engine: &Engine,
         look: &'l ContainerInspectResponse,
     ) -> Vec<(String, &'l EndpointSettings)> {
+        // A name that Docker did not make of the id may be that of another engine's bridge: only a
+        // container whose process runs here is behind the one of this machine.
+        let is_here = Processes::default().pid(look).is_some();
         let networks = look.network_settings.as_ref().and_then(|it| it.networks.as_ref());
         let mut bridges = Vec::new();
         for endpoint in networks.into_iter().flat_map(HashMap::values) {
             let id = endpoint.network_id.as_deref().filter(|id| !id.is_empty());
             if let Some(id) = id
                 && let Some(bridge) = self.bridge(engine, id).await
+                && (is_here || is_made_of(id, &bridge))
             {
                 bridges.push((bridge, endpoint));
             }
@@ -147,8 +152,8 @@ impl Ways {
             return bridge.clone();
         }
         let bridge = match bridge_of(&engine.network(network).await.ok()?) {
-            // A name that Docker did not make of the id may be that of another engine's bridge.
-            Some(bridge) if !network.starts_with(bridge.trim_start_matches(PREFIX)) => {
+            // Without root, such a name is one in a network of the engine's own.
+            Some(bridge) if !is_made_of(network, &bridge) => {
                 (!engine.is_rootless().await.ok()?).then_some(bridge)
             }
             bridge => bridge,
@@ -166,6 +171,11 @@ fn bridge_of(network: &NetworkInspect) -> Option<String> {
         Some(name) if !name.is_empty() => Some(name.clone()),
         Some(_) | None => Some(format!("{PREFIX}{}", id.get(..ID_IN_NAME)?)),
     }
+}
+
+/// Whether Docker made the bridge's name of the network's id, which no other engine has.
+fn is_made_of(network: &str, bridge: &str) -> bool {
+    bridge.strip_prefix(PREFIX).is_some_and(|id| id.len() == ID_IN_NAME && network.starts_with(id))
 }
 
 /// Who answers at this endpoint; nobody where the container does not run.
