@@ -57,8 +57,7 @@ pub(super) async fn one(
     ways: &Ways,
     reporter: &Reporter,
 ) -> Result<(), Failure> {
-    ways.learn(engine, container).await;
-    patiently(reporter, || stop_and_start(engine, container, settings, reporter)).await?;
+    patiently(reporter, || stop_and_start(engine, container, settings, ways, reporter)).await?;
     ways.clear(engine, container, reporter).await;
     Ok(())
 }
@@ -68,9 +67,11 @@ async fn stop_and_start(
     engine: &Engine,
     container: &Found,
     settings: &DockerSettings,
+    ways: &Ways,
     reporter: &Reporter,
 ) -> Result<(), EngineError> {
     let look = engine.inspect(&container.id).await?;
+    ways.learn(engine, &look).await;
     let stop = Stop::of(&look, &container.source, settings);
     if let Some(remark) = stop.remark {
         reporter.remark(remark).await;

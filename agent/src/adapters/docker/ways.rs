@@ -58,17 +58,10 @@ impl Ways {
     }
 
     /// Notes beforehand what need not be asked once the container is back.
-    pub(super) async fn learn(&self, engine: &Engine, container: &Found) {
-        if self.teller().is_none() {
-            return;
+    pub(super) async fn learn(&self, engine: &Engine, look: &ContainerInspectResponse) {
+        if self.teller().is_some() {
+            let _ = timeout(PATIENCE, self.bridges_of(engine, look)).await;
         }
-        let learned = timeout(PATIENCE, async {
-            // Whoever restarts it sees as well that it, or Docker, is gone.
-            if let Ok(look) = engine.inspect(&container.id).await {
-                self.bridges_of(engine, &look).await;
-            }
-        });
-        let _ = learned.await;
     }
 
     /// Tells this machine who answers for the addresses of a container that was just started.
