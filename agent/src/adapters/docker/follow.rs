@@ -64,6 +64,8 @@ pub(super) struct Follower {
     attached: HashSet<String>,
     /// Containers that were started while their former stream was still open.
     started: HashSet<String>,
+    /// Containers whose stream broke: what they print may go on where it was.
+    broken: HashSet<String>,
     recheck: Option<Instant>,
 }
 
@@ -90,6 +92,7 @@ impl Follower {
             arrivals: SelectAll::new(),
             attached: HashSet::new(),
             started: HashSet::new(),
+            broken: HashSet::new(),
             recheck: None,
         }
     }
@@ -204,33 +207,44 @@ impl Follower {
     ) -> Result<(), Pause> {
         match arrival {
             Some(Ok(frame)) => {
-                self.pass_on(&id, &frame);
+                self.pass_on(&id, |tracker, records| take(tracker, &frame, records));
                 Ok(())
             }
-            Some(Err(error)) => match self.logs.engine.explain("read a container's log", error) {
-                // The stream's end follows, and with it another try.
-                EngineError::Unreachable { .. } | EngineError::Silent { .. } => Ok(()),
-                refused @ EngineError::Refused { .. } if refused.is_of_removed() => Ok(()),
-                refused @ EngineError::Refused { .. } => {
-                    self.flush().await?;
-                    self.send(Err(refused.into())).await
-                }
-            },
-            None => {
-                self.attached.remove(&id);
-                if self.started.remove(&id) {
-                    return Ok(self.attach(id).await?);
-                }
-                self.recheck = self.recheck.or(Some(Instant::now() + PAUSE));
-                Ok(())
+            Some(Err(error)) => self.failed(id, error).await,
+            None => self.ended(id).await,
+        }
+    }
+
+    /// The stream's end follows, and with it another try.
+    async fn failed(&mut self, id: String, error: Error) -> Result<(), Pause> {
+        self.broken.insert(id);
+        match self.logs.engine.explain("read a container's log", error) {
+            EngineError::Unreachable { .. } | EngineError::Silent { .. } => Ok(()),
+            refused @ EngineError::Refused { .. } if refused.is_of_removed() => Ok(()),
+            refused @ EngineError::Refused { .. } => {
+                self.flush().await?;
+                self.send(Err(refused.into())).await
             }
         }
     }
 
-    fn pass_on(&mut self, id: &str, frame: &LogOutput) {
+    /// The container stopped, unless its stream broke before: what has no line end has none to come.
+    async fn ended(&mut self, id: String) -> Result<(), Pause> {
+        self.attached.remove(&id);
+        if !self.broken.remove(&id) {
+            self.pass_on(&id, Tracker::finish);
+        }
+        if self.started.remove(&id) {
+            return Ok(self.attach(id).await?);
+        }
+        self.recheck = self.recheck.or(Some(Instant::now() + PAUSE));
+        Ok(())
+    }
+
+    fn pass_on(&mut self, id: &str, take: impl FnOnce(&mut Tracker, &mut Vec<LogRecord>)) {
         let mut records = Vec::new();
         if let Some(tracker) = self.trackers.get_mut(id) {
-            take(tracker, frame, &mut records);
+            take(tracker, &mut records);
         }
         records.into_iter().for_each(|record| self.chunk.push(record));
     }

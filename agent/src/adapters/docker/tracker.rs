@@ -104,9 +104,13 @@ impl Tracker {
             return;
         }
         self.first = self.first.or(Some(time));
-        if !side.cutter.is_within_line() {
-            side.line_time = time;
+        // Docker gives all parts of a line one time. What waits and has another has no end: whoever
+        // printed it ended there, and another run goes on.
+        if side.line_time != time && side.cutter.is_within_line() {
+            self.end_line(stderr, records);
         }
+        let side = if stderr { &mut self.stderr } else { &mut self.stdout };
+        side.line_time = time;
         side.cutter.push(text, &mut self.lines);
         self.record(stderr, records);
     }
@@ -114,10 +118,14 @@ impl Tracker {
     /// Gives what has no line end, when no more will come.
     pub(super) fn finish(&mut self, records: &mut Vec<LogRecord>) {
         for stderr in [false, true] {
-            let side = if stderr { &mut self.stderr } else { &mut self.stdout };
-            side.cutter.finish(&mut self.lines);
-            self.record(stderr, records);
+            self.end_line(stderr, records);
         }
+    }
+
+    fn end_line(&mut self, stderr: bool, records: &mut Vec<LogRecord>) {
+        let side = if stderr { &mut self.stderr } else { &mut self.stdout };
+        side.cutter.finish(&mut self.lines);
+        self.record(stderr, records);
     }
 
     fn record(&mut self, stderr: bool, records: &mut Vec<LogRecord>) {
@@ -230,6 +238,20 @@ mod tests {
         tracker.attach();
         let frames = [(false, "01Z one "), (true, "01Z between\n"), (false, "01Z line\r\n")];
         assert_eq!(lines(&mut tracker, &frames), ["between", "one line"]);
+    }
+
+    #[test]
+    fn a_last_line_without_an_end_is_not_glued_to_the_next_runs_first_line() {
+        let frames =
+            [(false, "01Z no "), (false, "01Z end"), (true, "01Z x"), (false, "02Z run\n")];
+        let mut tracker = Tracker::new("web".into(), 0);
+        assert_eq!(lines(&mut tracker, &frames), ["no end", "run"]);
+        let mut last = Vec::new();
+        tracker.finish(&mut last);
+        assert_eq!(last[0].line, "x");
+        tracker.attach();
+        let next = (true, "03Z error\n");
+        assert_eq!(lines(&mut tracker, &[&frames[..], &[next]].concat()), ["error"]);
     }
 
     #[test]
