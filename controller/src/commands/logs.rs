@@ -141,7 +141,7 @@ impl From<Failure> for Stop {
     }
 }
 
-/// Reads to the end; with `--follow` there is none, and a lost connection is taken up again.
+/// Reads to the end; with `--follow` a lost connection is taken up again.
 struct Reader<'a> {
     agent: &'a Agent,
     request: StreamLogsRequest,
@@ -154,13 +154,19 @@ impl Reader<'_> {
     async fn read_all(&mut self) -> Result<(), Failure> {
         loop {
             let why = match self.read().await {
-                Ok(()) if !self.request.follow => return Ok(()),
+                Ok(()) if self.has_end() => return Ok(()),
                 Ok(()) => "the agent ended the stream".to_owned(),
                 Err(Stop::Final(failure)) => return Err(failure),
                 Err(Stop::Lost(why)) => why,
             };
             self.endure(&why).await?;
         }
+    }
+
+    /// Whether the agent ends what is asked for by itself: a story ends with its deployment.
+    fn has_end(&self) -> bool {
+        let is_story = matches!(self.request.of, Some(Of::Deployment(_)));
+        !self.request.follow || self.request.until_unix_nanos != 0 || is_story
     }
 
     async fn endure(&mut self, why: &str) -> Result<(), Failure> {
