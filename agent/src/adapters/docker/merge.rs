@@ -52,6 +52,7 @@ type Frames = BoxStream<'static, Result<LogOutput, bollard::errors::Error>>;
 /// One container's backlog, and what of it waits for its turn.
 struct Backlog {
     container: Found,
+    from: LogStart,
     source: Source,
     waiting: VecDeque<LogRecord>,
     is_complete: bool,
@@ -177,7 +178,8 @@ impl Backlog {
                 Source::Engine(frames, Box::new(tracker))
             }
         };
-        Self { container: container.clone(), source, waiting: VecDeque::new(), is_complete: false }
+        let (container, waiting) = (container.clone(), VecDeque::new());
+        Self { container, from, source, waiting, is_complete: false }
     }
 
     /// Reads on until there is a next record. A container that was removed has no more. May be
@@ -214,8 +216,8 @@ impl Backlog {
         let source = &self.container.source;
         tracing::warn!(%source, %error, "a log's file cannot be read on: the rest comes through docker");
         let mut tracker = Box::new(reader.tracker().clone());
-        tracker.attach();
-        let frames = frames(docker, &self.container, &tracker, None);
+        let tail = tracker.attach_for_rest(self.from.tail);
+        let frames = frames(docker, &self.container, &tracker, tail);
         self.source = Source::Engine(frames, tracker);
     }
 

@@ -69,6 +69,16 @@ impl Tracker {
         }
     }
 
+    /// Says that the rest of the last `tail` lines comes from another place, and answers how many have
+    /// to be asked for there: once one of them was read, it tells where they begin.
+    pub(super) fn attach_for_rest(&mut self, tail: Option<u64>) -> Option<u64> {
+        self.attach();
+        if tail.is_some() {
+            self.begin_where_it_began();
+        }
+        tail.filter(|_| self.first.is_none())
+    }
+
     /// Nothing from before the first frame is wanted later: only the tail of the log was.
     pub(super) fn begin_where_it_began(&mut self) {
         self.not_before = self.not_before.max(self.first.unwrap_or(i64::MIN));
@@ -282,6 +292,19 @@ mod tests {
         tracker.attach();
         let frames = [(true, "02Z before\n"), (false, "03Z tail\n"), (true, "04Z new\n")];
         assert_eq!(lines(&mut tracker, &frames), ["new"]);
+    }
+
+    #[test]
+    fn the_rest_of_a_tail_begins_where_the_tail_did_also_when_nothing_of_it_was_read() {
+        let mut unread = Tracker::new("web".into(), 0);
+        assert_eq!(unread.attach_for_rest(Some(10)), Some(10));
+        let frames = [(true, "02Z before\n"), (false, "03Z first\n"), (true, "04Z new\n")];
+        for (tail, rest) in [(Some(10), &["new"][..]), (None, &["before", "new"])] {
+            let mut begun = Tracker::new("web".into(), 0);
+            lines(&mut begun, &frames[1..2]);
+            assert_eq!(begun.attach_for_rest(tail), None);
+            assert_eq!(lines(&mut begun, &frames), rest);
+        }
     }
 
     #[test]

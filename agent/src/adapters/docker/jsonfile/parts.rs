@@ -144,18 +144,19 @@ impl Part {
         }
     }
 
-    /// Appends the next bytes, at most `most` of them; says false at the end.
+    /// Appends the next bytes, at most `most` of them; says false at the end. What comes before an
+    /// error is appended too.
     pub(super) fn read(&mut self, most: u64, buffer: &mut Vec<u8>) -> io::Result<bool> {
         let before = buffer.len();
-        let read = self.read_next(most, buffer)?;
+        let read = self.read_next(most, buffer);
         if self.skipped > 0 {
             let ends = memchr_iter(b'\n', &buffer[before..]).take(skippable(self.skipped));
             let (lines, end) = ends.fold((0, 0), |(lines, _), at| (lines + 1, at + 1));
             self.skipped -= lines;
-            let end = if self.skipped > 0 { read } else { end };
+            let end = if self.skipped > 0 { buffer.len() - before } else { end };
             buffer.drain(before..before + end);
         }
-        Ok(read > 0)
+        Ok(read? > 0)
     }
 
     fn read_next(&mut self, most: u64, buffer: &mut Vec<u8>) -> io::Result<usize> {
@@ -199,13 +200,17 @@ impl Plain {
     }
 
     /// Appends the next bytes, also behind the end as it was.
+    ///
+    /// # Errors
+    /// Also when the file was truncated meanwhile: what follows has to be read in another way.
     pub(super) fn read(&mut self, most: u64, buffer: &mut Vec<u8>) -> io::Result<usize> {
         let before = buffer.len();
         let read = (&self.file).take(most).read_to_end(buffer)?;
         self.at += read as u64;
-        if read > 0 && self.was_truncated() {
+        let is_missing = read == 0 && self.at < self.end;
+        if is_missing || (read > 0 && self.was_truncated()) {
             buffer.truncate(before);
-            return Ok(0);
+            return Err(io::Error::other("it was truncated while it was read"));
         }
         Ok(read)
     }

@@ -82,10 +82,9 @@ impl Reader {
                 }
                 Err(error) => return Err(error),
             };
+            self.take_complete(&mut records);
             if is_over {
                 self.end_part(is_newest, &mut records)?;
-            } else {
-                self.take_complete(&mut records);
             }
             if !records.is_empty() {
                 return Ok(Some(records));

@@ -53,8 +53,10 @@ pub(super) fn skip_before(parts: &mut VecDeque<Part>, since: i64) -> io::Result<
 fn keep_last_compressed(part: &mut Part, wanted: u64) -> io::Result<u64> {
     let mut block = Vec::new();
     let mut lines = 0;
-    // Damage ends the counting; whoever reads on comes to the same place and says so.
-    while part.read(BLOCK_BYTES, &mut block).unwrap_or(false) {
+    let mut is_more = true;
+    while is_more {
+        // Damage ends the counting; whoever reads on comes to the same place and says so.
+        is_more = part.read(BLOCK_BYTES, &mut block).unwrap_or(false);
         lines += memchr_iter(b'\n', &block).count() as u64;
         block.clear();
     }
