@@ -48,6 +48,15 @@ fn texts(records: &[LogRecord]) -> Vec<&str> {
     records.iter().map(|record| record.line.as_str()).collect()
 }
 
+/// Reads up to where a run ends, and answers its last number.
+async fn until_bye(lines: &mut Lines) -> u64 {
+    loop {
+        if let Some(last) = next(lines).await.line.strip_prefix("bye ") {
+            return last.parse().unwrap();
+        }
+    }
+}
+
 /// Reads numbered lines until so many were seen after the given number of restarts.
 async fn count(lines: &mut Lines, restarts: u32, more: u64) {
     let (mut last, mut seen, mut left) = (None::<u64>, 0, more);
@@ -92,11 +101,7 @@ async fn a_recreated_container_is_followed_from_its_first_line() {
     assert_eq!(next(&mut lines).await.line, "n 1");
     // Read all the while: what waits in Docker for a slow reader is gone with the container.
     let reading = tokio::spawn(async move {
-        let last = loop {
-            if let Some(last) = next(&mut lines).await.line.strip_prefix("bye ") {
-                break last.parse::<u64>().unwrap();
-            }
-        };
+        let last = until_bye(&mut lines).await;
         assert_eq!(next(&mut lines).await.line, format!("n {}", last + 1));
     });
     restart(&runtime).await.0.unwrap();
@@ -115,6 +120,21 @@ async fn a_container_that_dies_at_once_after_a_restart_is_heard_all_the_same() {
         restart(&runtime).await.0.unwrap();
         assert_eq!(next(&mut lines).await.line, "run");
     }
+}
+
+#[tokio::test]
+async fn a_container_that_is_missing_hides_no_other() {
+    let Some(project) = Project::up(COUNTING) else { return };
+    let names = vec![format!("{}_gone_1", project.name), project.container()];
+    let settings = project.settings(RestartAction::Restart);
+    let containers = Containers::Named(names);
+    let runtime = DockerRuntime::new(DockerSettings { containers, ..settings });
+    let mut lines = follow(&runtime);
+    assert_eq!(next(&mut lines).await.line, "n 1");
+    project.compose(["restart"]);
+    until_bye(&mut lines).await;
+    assert!(next(&mut lines).await.line.starts_with("n "), "it is attached again");
+    assert_eq!(texts(&backlog(&runtime, LogStart::default()).await)[0], "n 1");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use super::{
     engine::{Engine, EngineError},
     follow::Follower,
     merge::Backlogs,
-    select::{Found, find},
+    select::{Found, find, find_existing},
 };
 use crate::ports::{LogChunks, LogRecord, LogSource, LogStart};
 
@@ -77,7 +77,11 @@ async fn end_of(backlogs: Backlogs) -> Vec<Result<Vec<LogRecord>, Failure>> {
 
 impl DockerLogs {
     async fn backlogs(&self, from: LogStart) -> Result<Backlogs, EngineError> {
-        let found = find(&self.engine, &self.containers).await?;
+        let mut found = self.find().await?;
+        if found.is_empty() {
+            // Says which one is missing.
+            found = find(&self.engine, &self.containers).await?;
+        }
         Backlogs::open(&self.engine, &found, from).await
     }
 
@@ -91,11 +95,8 @@ impl DockerLogs {
         Ok(self.engine.docker().await?.events(Some(options)).boxed())
     }
 
-    /// The containers now. One that is missing (it is being recreated) will be heard of.
+    /// The containers now. One that is missing will be heard of when it is started.
     pub(super) async fn find(&self) -> Result<Vec<Found>, EngineError> {
-        match find(&self.engine, &self.containers).await {
-            Err(EngineError::Refused { status: Some(404), .. }) => Ok(Vec::new()),
-            found => found,
-        }
+        find_existing(&self.engine, &self.containers).await
     }
 }

@@ -48,12 +48,23 @@ pub(super) async fn find(
     containers: &Containers,
 ) -> Result<Vec<Found>, EngineError> {
     match containers {
-        Containers::Named(names) => named(engine, names).await,
+        Containers::Named(names) => named(engine, names).await?.into_iter().collect(),
         Containers::ComposeProject { file: _, project: Some(project) } => {
             let label = format!("{PROJECT}={project}");
             Ok(found(labelled(engine, label).await?))
         }
         Containers::ComposeProject { file, project: None } => of_file(engine, file).await,
+    }
+}
+
+/// Those of them that exist: one that is missing, since it is being recreated or never was, hides no other.
+pub(super) async fn find_existing(
+    engine: &Engine,
+    containers: &Containers,
+) -> Result<Vec<Found>, EngineError> {
+    match containers {
+        Containers::Named(names) => Ok(named(engine, names).await?.into_iter().flatten().collect()),
+        Containers::ComposeProject { .. } => find(engine, containers).await,
     }
 }
 
@@ -63,7 +74,11 @@ pub(super) fn names(found: &[Found]) -> String {
     names.join(", ")
 }
 
-async fn named(engine: &Engine, names: &[String]) -> Result<Vec<Found>, EngineError> {
+/// For each name its container, or that there is none.
+async fn named(
+    engine: &Engine,
+    names: &[String],
+) -> Result<Vec<Result<Found, EngineError>>, EngineError> {
     let filters = HashMap::from([("name", names.to_vec())]);
     let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
     let mut by_name: HashMap<String, Found> = HashMap::new();
@@ -81,7 +96,7 @@ async fn named(engine: &Engine, names: &[String]) -> Result<Vec<Found>, EngineEr
             message: "it does not exist; create and start it once".to_owned(),
         })
     };
-    names.iter().map(find).collect()
+    Ok(names.iter().map(find).collect())
 }
 
 async fn labelled(engine: &Engine, label: String) -> Result<Vec<ContainerSummary>, EngineError> {
