@@ -138,6 +138,21 @@ async fn a_container_that_is_missing_hides_no_other() {
 }
 
 #[tokio::test]
+async fn a_container_whose_log_nobody_can_read_hides_no_other_and_is_named() {
+    let Some(project) = Project::new() else { return };
+    let silent = "command: [sleep, '1000']\nlogging: {driver: none}";
+    project.write_services(&[("api", silent), ("web", COUNTING)]);
+    project.compose(["up", "-d"]);
+    let runtime = project.runtime();
+    let mut lines = follow(&runtime);
+    let first = next(&mut lines).await;
+    assert!(first.marker && first.line.starts_with("api has no log"), "{}", first.line);
+    count(&mut lines, 0, 500).await;
+    let last = backlog(&runtime, LogStart { tail: Some(1), ..LogStart::default() }).await;
+    assert_eq!(last.len(), 1, "{:?}", texts(&last));
+}
+
+#[tokio::test]
 async fn a_crash_in_the_midst_of_a_line_costs_no_line_of_the_next_run() {
     let torn =
         "command: [sh, -c, \"echo run; test -e /www/calm && exec sleep 1000; printf 'no end'\"]";

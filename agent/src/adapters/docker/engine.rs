@@ -89,6 +89,11 @@ impl EngineError {
     pub(super) fn is_of_removed(&self) -> bool {
         matches!(self, Self::Refused { status: Some(404 | 409), .. })
     }
+
+    /// Whether the container's log driver keeps nothing that can be read, as `none` does.
+    pub(super) fn is_of_no_log(&self) -> bool {
+        matches!(self, Self::Refused { status: Some(501), .. })
+    }
 }
 
 impl From<EngineError> for Failure {

@@ -66,6 +66,8 @@ pub(super) struct Follower {
     started: HashSet<String>,
     /// Containers whose stream broke: what they print may go on where it was.
     broken: HashSet<String>,
+    /// Containers whose log driver keeps nothing that can be read; the backlog has said so.
+    unreadable: HashSet<String>,
     recheck: Option<Instant>,
 }
 
@@ -93,6 +95,7 @@ impl Follower {
             attached: HashSet::new(),
             started: HashSet::new(),
             broken: HashSet::new(),
+            unreadable: HashSet::new(),
             recheck: None,
         }
     }
@@ -217,10 +220,14 @@ impl Follower {
 
     /// The stream's end follows, and with it another try.
     async fn failed(&mut self, id: String, error: Error) -> Result<(), Pause> {
-        self.broken.insert(id);
+        self.broken.insert(id.clone());
         match self.logs.engine.explain("read a container's log", error) {
             EngineError::Unreachable { .. } | EngineError::Silent { .. } => Ok(()),
             refused @ EngineError::Refused { .. } if refused.is_of_removed() => Ok(()),
+            refused @ EngineError::Refused { .. } if refused.is_of_no_log() => {
+                self.unreadable.insert(id);
+                Ok(())
+            }
             refused @ EngineError::Refused { .. } => {
                 self.flush().await?;
                 self.send(Err(refused.into())).await
@@ -286,8 +293,9 @@ impl Follower {
         let exists = |id: &str| found.iter().any(|container| container.id == id);
         let attached = &self.attached;
         self.trackers.retain(|id, _| exists(id) || attached.contains(id));
+        self.unreadable.retain(|id| exists(id));
         for container in found.iter().filter(|container| wanted(container)) {
-            if !self.attached.contains(&container.id) {
+            if !self.attached.contains(&container.id) && !self.unreadable.contains(&container.id) {
                 let new = || Tracker::new(container.source.clone(), 0);
                 self.trackers.entry(container.id.clone()).or_insert_with(new);
                 self.attach(container.id.clone()).await?;

@@ -201,13 +201,23 @@ impl Backlog {
                     None => self.is_complete = true,
                     Some(Err(error)) => {
                         self.is_complete = true;
-                        let error = engine.explain("read a container's log", error);
-                        return if error.is_of_removed() { Ok(()) } else { Err(error) };
+                        return self.failed(engine.explain("read a container's log", error));
                     }
                 },
             }
         }
         Ok(())
+    }
+
+    /// A removed container has no more lines; one whose log nobody can read says so in a log that is
+    /// read from its start.
+    fn failed(&mut self, error: EngineError) -> Result<(), EngineError> {
+        if error.is_of_no_log() {
+            let is_whole = self.from.tail.is_none() && self.from.since_unix_nanos.is_none();
+            self.waiting.extend(is_whole.then(|| no_log(&self.container)));
+            return Ok(());
+        }
+        if error.is_of_removed() { Ok(()) } else { Err(error) }
     }
 
     /// The file failed half-way: Docker tells the rest, and the tracker what of it is new.
@@ -234,6 +244,19 @@ impl Backlog {
 
     fn next_time(&self) -> Option<i64> {
         self.waiting.front().map(|record| record.time_unix_nanos)
+    }
+}
+
+/// What is said in place of a log. Its time is the container's, so that it is one line however often it
+/// is read.
+fn no_log(container: &Found) -> LogRecord {
+    let source = Arc::clone(&container.source);
+    LogRecord {
+        time_unix_nanos: container.created.saturating_mul(1_000_000_000),
+        line: format!("{source} has no log here: its log driver keeps nothing that can be read"),
+        source,
+        stderr: true,
+        marker: true,
     }
 }
 
