@@ -116,19 +116,33 @@ async fn forgetful_site() -> (Site, support::site::Agent, Client) {
 }
 
 async fn lines(client: &mut Client, of: u64) -> Vec<LogLine> {
+    lines_behind(client, of, None, "").await.0
+}
+
+/// The lines behind a cursor, and the last batch's cursor.
+async fn lines_behind(
+    client: &mut Client,
+    of: u64,
+    tail: Option<u64>,
+    cursor: &str,
+) -> (Vec<LogLine>, String) {
     let asked = StreamLogsRequest {
         environment: "lab".to_owned(),
         of: Some(Of::Deployment(of)),
+        tail,
+        cursor: cursor.to_owned(),
         ..StreamLogsRequest::default()
     };
     let mut stream = client.stream_logs(asked).await.unwrap().into_inner();
-    let mut lines = Vec::new();
+    let (mut lines, mut end) = (Vec::new(), String::new());
     while let Some(message) = stream.message().await.unwrap() {
         if let Some(Item::Batch(batch)) = message.item {
-            lines.extend(LogBatch::decode(batch).unwrap().lines);
+            let batch = LogBatch::decode(batch).unwrap();
+            lines.extend(batch.lines);
+            end = batch.cursor;
         }
     }
-    lines
+    (lines, end)
 }
 
 #[tokio::test]
@@ -159,4 +173,13 @@ async fn a_reader_whose_place_is_gone_goes_on_with_what_is_left() {
     let told = watch(&mut client, "lab", 3, first + 5).await;
     assert_eq!(told.events[0].kind, "went_live");
     assert!(told.result().story_removed.is_some());
+}
+
+#[tokio::test]
+async fn a_reader_of_the_last_lines_that_lost_its_connection_misses_none_of_the_next() {
+    let (_site, _agent, mut client) = forgetful_site().await;
+    let first = watch(&mut client, "lab", 25, 0).await.events[0].sequence;
+    let (whole, end) = lines_behind(&mut client, 25, None, "").await;
+    let (rest, rests_end) = lines_behind(&mut client, 25, Some(2), &format!("story:{first}")).await;
+    assert_eq!((rest.as_slice(), rests_end), (&whole[1..], end));
 }

@@ -73,8 +73,10 @@ impl Story {
     ) -> Result<(), JournalError> {
         let filter = LineFilter::of(query);
         let mut appended = self.journal.appended();
-        let mut backlog = Backlog::new(query.tail);
-        let mut told_removal = after > Sequence::default();
+        // Who goes on behind a cursor has had the tail.
+        let goes_on = after > Sequence::default();
+        let mut backlog = Backlog::new(query.tail.filter(|_| !goes_on));
+        let mut told_removal = goes_on;
         loop {
             appended.mark_unchanged();
             let Some(chapter) = self.chapter(after).await? else { return Ok(()) };
