@@ -106,3 +106,27 @@ async fn a_followed_log_that_ends_by_itself_is_a_success() {
         assert_eq!((said.stderr.as_str(), agent.calls().len()), ("", 1));
     }
 }
+
+#[tokio::test]
+async fn a_quiet_log_is_attached_again_whether_or_not_a_line_comes() {
+    let stage = Stage::new();
+    let acts = (0..3).map(|_| Act::LinesAndHang(vec![])).collect();
+    let agent = Agent::start(&stage, acts).await;
+    let mut command = stage.operator(agent.port, &["logs", "preprod", "-f"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    let arrived = async {
+        while agent.calls().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(DEADLINE, arrived).await.expect("the request arrives");
+    for expected in ["connection lost", "attached again", "connection lost", "attached again"] {
+        if expected == "connection lost" {
+            agent.cut();
+        }
+        let next = timeout(DEADLINE, told.next_line()).await.expect("in time").unwrap();
+        assert!(next.as_ref().unwrap().contains(expected), "{next:?}");
+    }
+    child.kill().await.unwrap();
+}

@@ -194,6 +194,9 @@ impl Reader<'_> {
             Ok(answer) => answer.into_inner(),
             Err(status) => return Err(self.stop(&status).await),
         };
+        if self.lost.take().is_some() {
+            out::complain("attached again");
+        }
         loop {
             match stream.message().await {
                 Ok(Some(message)) => self.take(message.item)?,
@@ -211,9 +214,6 @@ impl Reader<'_> {
     }
 
     fn take(&mut self, item: Option<Item>) -> Result<(), Failure> {
-        if self.lost.take().is_some() {
-            out::complain("attached again");
-        }
         match item {
             Some(Item::Batch(bytes)) => {
                 let batch = Batch::decode(&bytes)
