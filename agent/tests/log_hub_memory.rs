@@ -56,11 +56,11 @@ async fn poll_once(stream: &mut Responses) {
     let _ = timeout(Duration::ZERO, stream.next()).await;
 }
 
-/// The oldest batch that is still there, behind the gap.
+/// The oldest batch with lines that is still there, behind the gap.
 async fn next_batch(stream: &mut Responses) -> Item {
     loop {
         let item = stream.next().await.unwrap().unwrap().item.unwrap();
-        if matches!(item, Item::Batch(_)) {
+        if matches!(&item, Item::Batch(bytes) if bytes.len() > 1024) {
             return item;
         }
     }

@@ -13,7 +13,7 @@ use tokio::{
 use super::{
     LineFilter, LogError, LogHub, LogQuery,
     backlog::Backlog,
-    batch::{Batch, IndexedLine, response},
+    batch::{Batch, Batcher, IndexedLine, response},
     cursor,
     feed::Follower,
     hub::now_unix_nanos,
@@ -28,6 +28,8 @@ pub(super) struct Reader {
     since: Option<i64>,
     stage: Stage,
     tracking: Option<Tracking>,
+    /// Where a follower goes on that wants no more than the last lines, until it has got a cursor.
+    joined: Option<String>,
     /// What was read that the shared cursors may not have yet; nothing when they have it all.
     seen: Option<Positions>,
     /// How often the backlog may still be read again.
@@ -59,6 +61,7 @@ impl Reader {
             since: query.since,
             stage: Stage::Begin(Box::new(query)),
             tracking: None,
+            joined: None,
             seen: None,
             rounds: BACKLOG_ROUNDS,
             deadline: None,
@@ -85,9 +88,14 @@ impl Reader {
                     let seen = self.seen.get_or_insert_with(|| Positions::since(i64::MIN));
                     if let Some(batch) = backlog.next(seen, self.filter.as_ref()).await? {
                         self.stage = Stage::Backlog(backlog);
+                        self.joined = None;
                         return Ok(Some(response(batch)));
                     }
                     if self.tracking.is_some() { Stage::Live } else { Stage::Over }
+                }
+                Stage::Live if self.joined.is_some() => {
+                    self.stage = Stage::Live;
+                    return Ok(self.joined.take().map(|cursor| response(no_lines(&cursor))));
                 }
                 Stage::Live => match self.live().await {
                     Live::Item(item) => {
@@ -108,6 +116,9 @@ impl Reader {
             let left = left.and_then(|left| u64::try_from(left).ok()).map(Duration::from_nanos);
             self.deadline = left.map(|left| Instant::now() + left + UNTIL_GRACE);
             self.track().await?;
+            if query.cursor.is_some() || query.tail.is_none() {
+                self.joined = None;
+            }
         }
         Ok(match (query.cursor, query.tail) {
             (Some(cursor), _) => self.resume(cursor.0),
@@ -125,10 +136,11 @@ impl Reader {
     async fn track(&mut self) -> Result<(), Failure> {
         let follower = self.hub.follow();
         follower.started().await?;
-        let (place, lines) = {
+        let (place, lines, cursor) = {
             let ring = follower.ring();
-            (ring.head(), ring.lines())
+            (ring.head(), ring.lines(), ring.cursor())
         };
+        self.joined = Some(cursor);
         self.tracking = Some(Tracking { follower, place, lines });
         Ok(())
     }
@@ -218,6 +230,11 @@ impl Reader {
         }
         batch.only(batch.lines.iter().filter(|l| is_new(l) && batch.passes(l, filter)), cursor)
     }
+}
+
+/// Tells only where to go on.
+fn no_lines(cursor: &str) -> Bytes {
+    Batcher::default().finish(cursor)
 }
 
 /// Whether no line from before `since` can come any more.

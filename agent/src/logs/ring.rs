@@ -52,6 +52,12 @@ impl Ring {
         self.lines
     }
 
+    /// Goes on behind all of it.
+    pub(super) fn cursor(&self) -> String {
+        let last = self.batches.back().map(|batch| batch.cursor.clone());
+        last.unwrap_or_else(|| cursor::encode(&self.start))
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -6,7 +6,7 @@ use ripcord_agent::logs::{LogHub, LogQuery};
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    client::{Client, follow, hub},
+    client::{Client, follow, follow_new, hub},
     source::{Source, record},
 };
 
@@ -138,6 +138,21 @@ async fn the_last_line_of_many_with_one_time_is_not_told_again() {
     client.resume(&after_restart, follow());
     client.drain().await;
     assert_eq!(client.texts(), ["199", "200", "201"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_loses_the_connection_before_the_first_line_misses_none() {
+    let of_db = LogQuery { services: vec!["db".into()], tail: Some(1), ..follow() };
+    for query in [follow_new(), of_db] {
+        let source = Source::with_lines([record("web", 1, "old")]);
+        let mut client = Client::new(&hub(&source), query.clone());
+        client.join().await;
+        source.write(record("db", 2, "a"));
+        source.write(record("db", 3, "b"));
+        client.resume(&hub(&source), query);
+        client.drain().await;
+        assert_eq!(client.texts(), ["a", "b"]);
+    }
 }
 
 #[tokio::test(start_paused = true)]
