@@ -12,6 +12,7 @@ mod keep;
 mod large;
 mod lend;
 mod look;
+mod meanwhile;
 mod refuse;
 mod reset;
 mod ssh;

@@ -15,8 +15,9 @@ use rustix::fs::{FileType, Stat, lstat};
 
 use super::{
     changes::Change,
-    compare::is_absence,
+    compare::{self, is_absence},
     errors::{OrFail, path_of},
+    export,
     index_file::{self, IndexFile, Noted, entry_bytes, mode_of, noted},
     index_lock::IndexLock,
     reset::write_files,
@@ -70,8 +71,8 @@ pub(super) fn check_out(
     }
     let look = || look(&site.root, &tree, changes).or_fail(FailureKind::Tree, what);
     let lines = look()?;
-    if let Some((path, _)) = lines.iter().find(|(_, line)| !line.is_as_wanted()) {
-        let place = site.root.join(path_of(path));
+    if let Some(path) = unlike(site, &repo, &tree, &lines)?.first() {
+        let place = site.root.join(path);
         let message = format!("{} was not written as it should be", place.display());
         return Err(Failure::new(FailureKind::Tree, message));
     }
@@ -123,6 +124,31 @@ fn look(root: &Path, tree: &Tree<'_>, changes: &[Change]) -> io::Result<Lines> {
         Ok((path.as_os_str().as_bytes().to_vec(), Line { content, found }))
     };
     changes.iter().map(line).collect()
+}
+
+/// The paths at which is not what `lines` want. All files are read: whoever wrote to one before it
+/// was looked at is not to be noted as the commit.
+fn unlike(
+    site: &Site,
+    repo: &Repository,
+    tree: &Tree<'_>,
+    lines: &Lines,
+) -> Result<Vec<PathBuf>, Failure> {
+    let unlike = lines.iter().filter(|(_, line)| !line.is_as_wanted());
+    let unlike: Vec<_> = unlike.map(|(path, _)| path_of(path).to_owned()).collect();
+    let files: Vec<_> = lines.iter().filter_map(|(path, it)| Some((path, it.content?))).collect();
+    if files.is_empty() || !unlike.is_empty() {
+        return Ok(unlike);
+    }
+    let what = || "make an index of the changed files".to_owned();
+    let mut wanted = repo.index().or_fail(FailureKind::Internal, what)?;
+    for (path, content) in &files {
+        let entry = sight::unread(path, *content);
+        wanted.add(&entry).or_fail(FailureKind::Internal, what)?;
+    }
+    let paths: Vec<_> = files.iter().map(|(path, _)| path_of(path).to_owned()).collect();
+    let differing = compare::unstaged(repo, &paths)?.differing;
+    export::unlike_checkout(site, repo, tree, differing)
 }
 
 fn is_folder(found: &Stat) -> bool {

@@ -1,12 +1,9 @@
 //! One quick look at index and work tree, where both are of the usual kind. Whoever gets none takes
 //! the long way, on which libgit2 looks at everything.
 
-use std::{
-    os::unix::ffi::OsStrExt,
-    path::{Path, PathBuf},
-};
+use std::{os::unix::ffi::OsStrExt, path::PathBuf};
 
-use git2::{Index, IndexEntry, IndexTime, Repository};
+use git2::{Index, IndexEntry, IndexTime, Oid, Repository};
 use ripcord_core::{Failure, FailureKind};
 
 use super::{
@@ -83,17 +80,18 @@ pub(super) fn set_partial_index(
     let what = || "make an index".to_owned();
     let mut partial = Index::new().or_fail(FailureKind::Internal, what)?;
     for path in paths.iter().chain(&index.ending_in(attributes::NAME)) {
-        if let Some(entry) = unread(index, path) {
+        let path = path.as_os_str().as_bytes();
+        if let Some(number) = index.find(path) {
+            let entry = unread(path, index.content(number));
             partial.add(&entry).or_fail(FailureKind::Internal, what)?;
         }
     }
     aside.set_index(&mut partial).or_fail(FailureKind::Internal, what)
 }
 
-fn unread(index: &IndexFile, path: &Path) -> Option<IndexEntry> {
-    let path = path.as_os_str().as_bytes();
-    let (id, mode) = index.content(index.find(path)?);
-    Some(IndexEntry {
+/// An entry without stat data, of that content and mode.
+pub(super) fn unread(path: &[u8], (id, mode): (Oid, u32)) -> IndexEntry {
+    IndexEntry {
         ctime: IndexTime::new(0, 0),
         mtime: IndexTime::new(0, 0),
         dev: 0,
@@ -106,5 +104,5 @@ fn unread(index: &IndexFile, path: &Path) -> Option<IndexEntry> {
         flags: 0,
         flags_extended: 0,
         path: path.to_vec(),
-    })
+    }
 }

@@ -1,0 +1,75 @@
+//! What others do in the tree while a reset runs is neither lost nor taken for the commit's.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+use crate::support::{Scene, git, judge, prepare, reset};
+
+/// A file at which whoever comes to read it waits, until this is dropped.
+struct Gate(PathBuf);
+
+impl Gate {
+    fn at(place: PathBuf) -> Self {
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        mknodat(CWD, &place, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        Self(place)
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        // To open it for both never waits.
+        let _let_go = OpenOptions::new().read(true).write(true).open(&self.0);
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// As if the last reset was a while ago: what the index does not vouch for is read once more, and
+/// whoever reads it comes to a gate too early.
+fn rest(scene: &Scene) {
+    git(&scene.site(), &["update-index", "--refresh"]);
+    let index = File::open(scene.site().join(".git/index")).unwrap();
+    index.set_modified(SystemTime::now() + Duration::from_secs(1)).unwrap();
+}
+
+fn wait_until(mut is_so: impl FnMut() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < patience, "the reset does not come here");
+        thread::yield_now();
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_somebody_writes_right_behind_the_reset_is_not_noted_as_the_commits() {
+    let scene = Scene::new();
+    for folder in ["a", "z"] {
+        scene.write(&format!("{folder}/file"), "old\n");
+    }
+    let old = scene.commit("old");
+    for folder in ["a", "z"] {
+        scene.write(&format!("{folder}/file"), "new\n");
+    }
+    let new = scene.commit("new");
+    let repository = scene.open();
+    prepare(&repository, new).await.unwrap();
+    reset(&repository, 1, old).await.unwrap();
+    rest(&scene);
+    let (gate, file) =
+        (Gate::at(scene.site().join("z/.gitattributes")), scene.site().join("a/file"));
+    let watcher = thread::spawn(move || {
+        wait_until(|| fs::read(&file).is_ok_and(|text| text == b"new\n"));
+        fs::write(&file, "of a watcher\n").unwrap();
+        drop(gate);
+    });
+    reset(&repository, 2, new).await.unwrap();
+    watcher.join().unwrap();
+    judge(&scene.site(), new);
+    assert_eq!(scene.read("a/file"), "new\n");
+}
