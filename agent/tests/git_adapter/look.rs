@@ -103,6 +103,35 @@ async fn a_folder_that_became_a_link_to_one_that_looks_the_same_is_not_taken_for
 }
 
 #[tokio::test]
+async fn what_lies_behind_a_link_is_neither_taken_for_the_trees_nor_deleted_with_it() {
+    let scene = Scene::new();
+    scene.write("a/dos.txt", "one\r\ntwo\r\n");
+    scene.link("a/link", "dos.txt");
+    scene.commit("before there were attributes");
+    git(&scene.work(), &["config", "core.safecrlf", "false"]);
+    fs::write(scene.work().join(".gitattributes"), "*.txt text\n").unwrap();
+    git(&scene.work(), &["add", ".gitattributes"]);
+    git(&scene.work(), &["commit", "--quiet", "-m", "attributes"]);
+    git(&scene.work(), &["push", "--quiet", "origin", "HEAD:main"]);
+    let odd = scene.work_head();
+    deploy(&scene, 1, odd).await;
+    let (repository, folder) = (scene.open(), scene.site().join("a"));
+    assert!(repository.inspect(odd).await.unwrap().exact);
+    let elsewhere = scene.dir.path().join("elsewhere");
+    fs::rename(&folder, &elsewhere).unwrap();
+    symlink(&elsewhere, &folder).unwrap();
+    assert!(!repository.inspect(odd).await.unwrap().exact);
+    scene.remove("a");
+    let without = scene.commit("no folder any more");
+    let report = deploy(&scene, 2, without).await;
+    scene.assert_exact(without);
+    assert_eq!(fs::read_to_string(elsewhere.join("dos.txt")).unwrap(), "one\r\ntwo\r\n");
+    assert!(elsewhere.join("link").is_symlink());
+    assert_eq!(report.saved, ["a/dos.txt", "a/link", "a"]);
+    assert_eq!(fs::read_link(scene.only_save().join("files/a")).unwrap(), elsewhere);
+}
+
+#[tokio::test]
 async fn a_file_that_became_a_link_is_a_file_again_and_what_it_pointed_to_stays() {
     let (scene, head) = stage().await;
     let (repository, file) = (scene.open(), scene.site().join("a/file0"));

@@ -2,12 +2,13 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    path::PathBuf,
-    thread,
+    os::unix::fs::{OpenOptionsExt, symlink},
+    path::{Path, PathBuf},
+    thread::{self, JoinHandle},
     time::{Duration, Instant, SystemTime},
 };
 
-use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 
 use crate::support::{Scene, git, judge, prepare, reset};
 
@@ -20,11 +21,24 @@ impl Gate {
         mknodat(CWD, &place, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
         Self(place)
     }
+
+    /// Waits for somebody to come, and holds them until what is answered is dropped.
+    fn hold(&self) -> File {
+        let mut options = OpenOptions::new();
+        options.write(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+        let mut held = options.open(&self.0);
+        wait_until(|| {
+            held = options.open(&self.0);
+            held.is_ok()
+        });
+        fs::remove_file(&self.0).unwrap();
+        held.unwrap()
+    }
 }
 
 impl Drop for Gate {
     fn drop(&mut self) {
-        // To open it for both never waits.
+        // To open it for both never waits; a gate that is gone was held.
         let _let_go = OpenOptions::new().read(true).write(true).open(&self.0);
         let _ = fs::remove_file(&self.0);
     }
@@ -72,4 +86,44 @@ async fn a_file_that_somebody_writes_right_behind_the_reset_is_not_noted_as_the_
     watcher.join().unwrap();
     judge(&scene.site(), new);
     assert_eq!(scene.read("a/file"), "new\n");
+}
+
+/// Does `deed` in the site of a scene, while a reset there has looked at the tree and not begun.
+fn behind_the_look<D: Send + 'static>(
+    scene: &Scene,
+    deed: impl FnOnce(&Path) -> D + Send + 'static,
+) -> JoinHandle<D> {
+    let (site, gate) = (scene.site(), Gate::at(scene.site().join(".git/info/attributes")));
+    thread::spawn(move || {
+        let held = gate.hold();
+        let done = deed(&site);
+        drop(held);
+        done
+    })
+}
+
+#[tokio::test]
+async fn what_lies_behind_a_link_that_came_behind_the_look_is_not_deleted() {
+    let scene = Scene::new();
+    scene.write("a/gone", "old\n");
+    let old = scene.commit("old");
+    scene.remove("a");
+    let new = scene.commit("new");
+    let repository = scene.open();
+    prepare(&repository, new).await.unwrap();
+    reset(&repository, 1, old).await.unwrap();
+    rest(&scene);
+    let elsewhere = scene.dir.path().join("elsewhere");
+    let there = elsewhere.clone();
+    let operator = behind_the_look(&scene, move |site| {
+        fs::rename(site.join("a"), &there).unwrap();
+        symlink(&there, site.join("a")).unwrap();
+    });
+    let failure = reset(&repository, 2, new).await.unwrap_err();
+    operator.join().unwrap();
+    assert!(failure.message.contains("site/a became a link just now"), "{failure}");
+    let report = reset(&repository, 3, new).await.unwrap();
+    assert_eq!(fs::read_to_string(elsewhere.join("gone")).unwrap(), "old\n");
+    assert_eq!(report.saved, ["a/gone", "a"]);
+    judge(&scene.site(), new);
 }

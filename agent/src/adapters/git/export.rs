@@ -91,7 +91,9 @@ pub(super) fn unlike_checkout(
     let shown: Vec<PathBuf> = suspects.into_iter().cloned().collect();
     let place = fresh_folder(site);
     let written = write(site, tree, &place, &shown);
-    let differ = |path: &PathBuf| !same(&site.root.join(path), &place.join(path));
+    let differ = |path: &PathBuf| {
+        site.link_above(path).is_some() || !same(&site.root.join(path), &place.join(path))
+    };
     let unlike = paths.into_iter().filter(differ).collect();
     // A folder that stays behind is only litter.
     let _ = fs::remove_dir_all(&place);

@@ -134,7 +134,8 @@ pub(super) fn plan(
     let Comparison { differing, untracked } = compare::unstaged(repo, &[])?;
     let mut modified = locally_modified(site, repo, head.as_ref(), staged, differing)?;
     let back = modified.iter().filter(|path| tree.get_path(path).is_ok());
-    let mut in_the_way = clash::find(&site.root, &index, to_write(&changes).chain(back))?;
+    let places = to_write(&changes).chain(back).chain(behind_links(site, &changes));
+    let mut in_the_way = clash::find(&site.root, &index, places)?;
     if let Some(interrupted) = interrupted {
         modified.retain(|path| !interrupted.wrote(path));
         in_the_way.files.retain(|path| !interrupted.wrote(path));
@@ -178,6 +179,12 @@ pub(super) fn look(
 
 fn to_write(changes: &[Change]) -> impl Iterator<Item = &PathBuf> {
     changes.iter().filter(|change| change.to_file).map(|change| &change.path)
+}
+
+/// Files to delete that lie behind a link: it has to go first, or somebody else's would be deleted.
+fn behind_links<'c>(site: &'c Site, changes: &'c [Change]) -> impl Iterator<Item = &'c PathBuf> {
+    let gone = changes.iter().filter(|change| !change.to_file).map(|change| &change.path);
+    gone.filter(|path| site.link_above(path).is_some())
 }
 
 /// Files that people changed, whether they staged it or not.

@@ -81,7 +81,8 @@ fn make_way(site: &Site, plan: &Plan) -> Result<(), Failure> {
     let replaced = plan.changes.iter().filter(|change| change.from_file && change.to_file);
     let replaced = replaced.filter(|_| plan.is_plain()).map(|change| &change.path);
     let links = plan.modified.iter().filter(|path| site.root.join(path).is_symlink());
-    for path in in_the_way.files.iter().chain(replaced).chain(links) {
+    let all = in_the_way.files.iter().chain(replaced).chain(links);
+    for path in all.filter(|path| site.link_above(path).is_none()) {
         let place = site.root.join(path);
         let removed = match fs::remove_file(&place) {
             Err(error) if is_absence(&error) => Ok(()),
@@ -94,7 +95,21 @@ fn make_way(site: &Site, plan: &Plan) -> Result<(), Failure> {
         let removed = remove_empty(&place);
         removed.or_fail(FailureKind::Tree, || format!("clear {}", place.display()))?;
     }
-    Ok(())
+    refuse_links(site, plan)
+}
+
+/// libgit2 would delete and write behind a link that came since the tree was looked at.
+fn refuse_links(site: &Site, plan: &Plan) -> Result<(), Failure> {
+    let mut known = plan.changes.iter().filter(|change| change.from_file);
+    let Some(link) = known.find_map(|change| site.link_above(&change.path)) else { return Ok(()) };
+    Err(Failure::new(
+        FailureKind::Tree,
+        format!(
+            "{} became a link just now, where the tree has a folder; nothing is written behind it: \
+             deploy again, which saves the link first",
+            site.root.join(link).display()
+        ),
+    ))
 }
 
 /// Removes the folders in `folder` that have no files in them, and itself.

@@ -58,6 +58,11 @@ impl Site {
         Ok(repo)
     }
 
+    /// The link that stands where `path` has a folder: what is below it lies outside of the tree.
+    pub(super) fn link_above<'p>(&self, path: &'p Path) -> Option<&'p Path> {
+        path.ancestors().skip(1).find(|folder| self.root.join(folder).is_symlink())
+    }
+
     /// `refs/heads/main` and the like: where the branch is on the remote.
     pub(super) fn remote_ref(&self) -> String {
         format!("refs/heads/{}", self.settings.branch)
