@@ -8,9 +8,10 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use ripcord_core::CommitSha;
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 
-use crate::support::{Scene, git, judge, prepare, reset};
+use crate::support::{Scene, git, hold_for_a_moment, judge, prepare, reset};
 
 /// A file at which whoever comes to read it waits, until this is dropped.
 struct Gate(PathBuf);
@@ -125,5 +126,43 @@ async fn what_lies_behind_a_link_that_came_behind_the_look_is_not_deleted() {
     let report = reset(&repository, 3, new).await.unwrap();
     assert_eq!(fs::read_to_string(elsewhere.join("gone")).unwrap(), "old\n");
     assert_eq!(report.saved, ["a/gone", "a"]);
+    judge(&scene.site(), new);
+}
+
+/// The second of two commits that differ in one file, prepared; the first one is deployed.
+async fn stage() -> (Scene, CommitSha) {
+    let scene = Scene::new();
+    scene.write("other", "old\n");
+    let old = scene.commit("old");
+    scene.write("other", "new\n");
+    let new = scene.commit("new");
+    let repository = scene.open();
+    prepare(&repository, new).await.unwrap();
+    reset(&repository, 1, old).await.unwrap();
+    rest(&scene);
+    (scene, new)
+}
+
+#[tokio::test]
+async fn what_is_staged_behind_the_look_is_saved_before_it_is_written_over() {
+    let (scene, new) = stage().await;
+    let operator = behind_the_look(&scene, |site| {
+        fs::write(site.join("readme.txt"), "hot fix\n").unwrap();
+        git(site, &["add", "readme.txt"]);
+    });
+    let report = reset(&scene.open(), 2, new).await.unwrap();
+    operator.join().unwrap();
+    assert_eq!(report.saved, ["readme.txt"]);
+    let kept = fs::read_to_string(scene.only_save().join("files/readme.txt")).unwrap();
+    assert_eq!(kept, "hot fix\n");
+    judge(&scene.site(), new);
+}
+
+#[tokio::test]
+async fn a_lock_that_comes_behind_the_look_and_goes_away_by_itself_stops_nobody() {
+    let (scene, new) = stage().await;
+    let status = behind_the_look(&scene, |site| hold_for_a_moment(&site.join(".git/index.lock")));
+    reset(&scene.open(), 2, new).await.unwrap();
+    status.join().unwrap().wait().unwrap();
     judge(&scene.site(), new);
 }

@@ -1,11 +1,11 @@
 //! Repositories that cannot be served are refused with the reason, and stay untouched.
 
-use std::{fs, process::Command};
+use std::fs;
 
 use ripcord_agent::adapters::git::GitRepository;
 use ripcord_core::{CommitSha, Failure, FailureKind};
 
-use crate::support::{Scene, git, prepare, reset};
+use crate::support::{Scene, git, hold_for_a_moment, prepare, reset};
 
 fn refusal(scene: &Scene) -> String {
     let failure = GitRepository::open(scene.settings()).unwrap_err();
@@ -52,10 +52,7 @@ async fn a_lock_that_goes_away_by_itself_stops_nobody() {
     let scene = Scene::new();
     let pushed = scene.commit("second");
     let lock = scene.site().join(".git/index.lock");
-    let mut holder = Command::new("sh");
-    holder.args(["-c", "touch \"$0\"; echo; sleep 0.1; rm \"$0\""]).arg(&lock);
-    let mut holder = holder.stdout(std::process::Stdio::piped()).spawn().unwrap();
-    std::io::Read::read_exact(&mut holder.stdout.take().unwrap(), &mut [0]).unwrap();
+    let mut holder = hold_for_a_moment(&lock);
     prepare(&scene.open(), pushed).await.unwrap();
     holder.wait().unwrap();
 }

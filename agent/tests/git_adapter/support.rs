@@ -2,9 +2,10 @@
 
 use std::{
     fs,
+    io::Read,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command, Stdio},
     sync::LazyLock,
     time::Duration,
 };
@@ -233,6 +234,15 @@ fn disk_line(folder: &Path, path: &str) -> String {
     };
     let id = git2::Oid::hash_object(git2::ObjectType::Blob, &content).unwrap();
     format!("{mode} blob {id}\t{path}")
+}
+
+/// Somebody who has a lock by now, and soon no more.
+pub fn hold_for_a_moment(lock: &Path) -> Child {
+    let mut holder = Command::new("sh");
+    holder.args(["-c", "touch \"$0\"; echo; sleep 0.1; rm \"$0\""]).arg(lock);
+    let mut holder = holder.stdout(Stdio::piped()).spawn().unwrap();
+    holder.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
+    holder
 }
 
 /// Replaces the clone by one that has the last commit only.

@@ -9,12 +9,11 @@ use std::{
     fs::File,
     io::{self, Read},
     ops::Range,
-    os::unix::fs::MetadataExt,
     path::Path,
 };
 
 use git2::{Oid, Tree};
-use rustix::fs::Stat;
+use rustix::fs::{Stat, fstat, stat};
 
 use super::cache_tree::CacheTree;
 
@@ -22,6 +21,8 @@ use super::cache_tree::CacheTree;
 /// group and size, each cut to 32 bits.
 pub(super) type Noted = [u32; 10];
 
+/// Seconds and nanoseconds.
+const MODIFIED: Range<usize> = 2..4;
 const DEVICE: usize = 4;
 const MODE: usize = 6;
 
@@ -49,8 +50,8 @@ pub(super) struct IndexFile {
     entries: Vec<Entry>,
     /// The ids of the folders, if they are noted.
     folders: CacheTree,
-    /// When the file was written: what changed later, or at the same time, is not to be believed.
-    written: (i64, i64),
+    /// What was noted of the file itself.
+    file: Noted,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -70,13 +71,18 @@ impl IndexFile {
     /// The index in `git_dir`; nothing when it is of another kind.
     pub(super) fn read(git_dir: &Path) -> io::Result<Option<Self>> {
         let mut file = File::open(git_dir.join("index"))?;
-        let metadata = file.metadata()?;
-        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
+        let found = fstat(&file)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(found.st_size).unwrap_or(0) + 1);
         file.read_to_end(&mut bytes)?;
-        Ok(Self::parse(bytes, (metadata.mtime(), metadata.mtime_nsec())))
+        Ok(Self::parse(bytes, noted(&found)))
     }
 
-    fn parse(bytes: Vec<u8>, written: (i64, i64)) -> Option<Self> {
+    /// Whether it is still the one in `git_dir`.
+    pub(super) fn is_still_in(&self, git_dir: &Path) -> bool {
+        stat(git_dir.join("index")).is_ok_and(|found| noted(&found) == self.file)
+    }
+
+    fn parse(bytes: Vec<u8>, file: Noted) -> Option<Self> {
         let count = match (bytes.get(..4)?, word(&bytes, 4)?) {
             (b"DIRC", 2 | 3) => word(&bytes, 8)?,
             _ => return None,
@@ -89,7 +95,7 @@ impl IndexFile {
             entries.push(entry);
         }
         let folders = extensions(bytes.get(at..bytes.len().checked_sub(CHECKSUM)?)?)?;
-        Some(Self { bytes, entries, folders, written })
+        Some(Self { bytes, entries, folders, file })
     }
 
     /// How many files are tracked.
@@ -156,9 +162,8 @@ impl IndexFile {
     pub(super) fn vouches_for(&self, number: usize, found: &Stat) -> bool {
         let (mut found, noted) = (noted(found), self.noted(number));
         found[DEVICE] = noted[DEVICE]; // Not the same after each boot; git does not look at it.
-        let (seconds, nanoseconds) = self.written;
-        let modified = (i64::from(noted[2]), i64::from(noted[3]));
-        found == noted && modified < (seconds, nanoseconds)
+        // What changed when the index was written, or later, is not to be believed.
+        found == noted && noted[MODIFIED] < self.file[MODIFIED]
     }
 
     fn noted(&self, number: usize) -> Noted {

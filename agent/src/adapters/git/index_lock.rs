@@ -10,7 +10,7 @@ use std::{
 use ripcord_core::{Failure, FailureKind};
 use sha1::{Digest as _, Sha1};
 
-use super::{errors::OrFail, site::Site};
+use super::{errors::OrFail, lock, site::Site};
 
 /// The lock, ours until its file takes the index's place or this is dropped.
 #[derive(Debug)]
@@ -22,15 +22,16 @@ pub(super) struct IndexLock {
 }
 
 impl IndexLock {
-    /// Takes the lock: from here on no git command writes the index, or the work tree by it.
+    /// Takes the lock, from somebody who has it only for a moment as well: from here on no git
+    /// command writes the index, or the work tree by it.
     pub(super) fn take(site: &Site) -> Result<Self, Failure> {
         let (index, place) = (site.git_dir.join("index"), site.git_dir.join("index.lock"));
         let what = || {
             let place = place.display();
             format!("take {place}: another git command works there (nothing was touched)")
         };
-        let file = OpenOptions::new().write(true).create_new(true).open(&place);
-        let file = file.or_fail(FailureKind::Repository, what)?;
+        let make = || OpenOptions::new().write(true).create_new(true).open(&place);
+        let file = lock::patiently(make).or_fail(FailureKind::Repository, what)?;
         Ok(Self { file, place, index, is_held: true })
     }
 

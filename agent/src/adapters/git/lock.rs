@@ -2,7 +2,7 @@
 //! refused before anything is touched; a lock that our own dead process left is removed.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -76,14 +76,23 @@ fn is_older_than_us(site: &Site, lock: &Path) -> bool {
 }
 
 fn goes_away(lock: &Path) -> bool {
+    let look = || match lock.symlink_metadata() {
+        Ok(_) => Err(io::Error::from(io::ErrorKind::AlreadyExists)),
+        Err(_) => Ok(()),
+    };
+    patiently(look).is_ok()
+}
+
+/// Does what a lock of somebody else stands in the way of, as soon as it has gone away.
+pub(super) fn patiently<T>(attempt: impl Fn() -> io::Result<T>) -> io::Result<T> {
     let patience = Instant::now() + PATIENCE;
-    while lock.symlink_metadata().is_ok() {
-        if Instant::now() >= patience {
-            return false;
+    let is_locked = |error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists;
+    loop {
+        match attempt() {
+            Err(error) if is_locked(&error) && Instant::now() < patience => thread::sleep(PAUSE),
+            ended => return ended,
         }
-        thread::sleep(PAUSE);
     }
-    true
 }
 
 fn age(lock: &Path) -> String {

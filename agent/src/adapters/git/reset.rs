@@ -15,6 +15,7 @@ use super::{
     compare::{self, Comparison, is_absence},
     errors::{OrFail, exactly},
     export,
+    index_file::IndexFile,
     index_lock::IndexLock,
     interrupted::mistrust,
     lock,
@@ -48,8 +49,13 @@ pub(super) fn reset(
     let saved = save::save(site, &repo, deployment, &plan)?;
     let saved = saved.or_else(|| saved_before(unfinished, deployment));
     let working = marker.begin(Some(deployment), sha, saved.clone())?;
-    let lock = match plan.index.as_ref().map(|_| IndexLock::take(site)).transpose() {
-        Ok(lock) => lock,
+    let lock = plan.index.as_ref().map(|index| lock_as_planned(site, &repo, index));
+    let lock = match lock.transpose() {
+        Ok(Some(None)) => {
+            working.finish();
+            return reset(site, deployment, sha, reporter);
+        }
+        Ok(lock) => lock.flatten(),
         Err(failure) => {
             working.finish();
             return Err(failure);
@@ -64,6 +70,19 @@ pub(super) fn reset(
     let saved_to = saved.as_ref().map(|saved| saved.to.clone());
     let saved = saved.map(|saved| saved.paths).unwrap_or_default();
     Ok(TreeReport { brought: Brought::Reset, changed, saved_to, saved, untracked })
+}
+
+/// Takes the lock of `index`; nothing when that, or HEAD, is another one since a plan was made: what
+/// people staged in the meantime has to be saved, and then written over.
+fn lock_as_planned(
+    site: &Site,
+    repo: &Repository,
+    index: &IndexFile,
+) -> Result<Option<IndexLock>, Failure> {
+    let lock = IndexLock::take(site)?;
+    let head = site::head_tree(repo)?;
+    let is_of_head = head.is_some_and(|head| index.is_of(&head));
+    Ok((is_of_head && index.is_still_in(&site.git_dir)).then_some(lock))
 }
 
 /// What the same deployment saved before it was cut short.
