@@ -48,10 +48,7 @@ async fn stage() -> Crash {
 /// A process of its own that resets to `commit` and is killed once `enough` of its files are there.
 fn kill_in_reset(crash: &Crash, number: u64, commit: CommitSha, enough: usize) {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "crash::victim", "--ignored", "--nocapture"]);
-    command.env("VICTIM_ROOT", crash.scene.dir.path());
-    command.env("VICTIM_COMMIT", commit.to_string()).env("VICTIM_NUMBER", number.to_string());
-    let mut victim = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut victim = crash.make_victim(&mut command, number, commit).spawn().unwrap();
     let patience = Instant::now() + Duration::from_secs(30);
     while !crash.has_written(enough) && victim.try_wait().unwrap().is_none() {
         assert!(Instant::now() < patience, "the victim does nothing");
@@ -66,6 +63,19 @@ fn end(victim: &mut Child) {
 }
 
 impl Crash {
+    /// Lets a command that runs this program reset to `commit`.
+    fn make_victim<'c>(
+        &self,
+        command: &'c mut Command,
+        number: u64,
+        commit: CommitSha,
+    ) -> &'c mut Command {
+        command.args(["--exact", "crash::victim", "--ignored", "--nocapture"]);
+        command.env("VICTIM_ROOT", self.scene.dir.path());
+        command.env("VICTIM_COMMIT", commit.to_string()).env("VICTIM_NUMBER", number.to_string());
+        command.stdout(Stdio::null()).stderr(Stdio::null())
+    }
+
     /// Files appear in the order of their names: folder `d9` is the last.
     fn has_written(&self, enough: usize) -> bool {
         let last = format!("d{}/f{}", enough % FOLDERS, FILES + enough);
@@ -171,6 +181,26 @@ async fn the_lock_of_our_own_dead_process_is_removed() {
     crash.scene.assert_exact(crash.new);
     crash.scene.put(".git/index.lock", "of somebody else");
     reset(&crash.scene.open(), 3, crash.old).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_branch_is_on_the_disk_before_its_reset_counts_as_done() {
+    let crash = stage().await;
+    let calls = crash.scene.dir.path().join("calls");
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-y", "-e", "trace=fsync,unlink,unlinkat", "-o"]).arg(&calls);
+    traced.arg(std::env::current_exe().unwrap());
+    let traced = crash.make_victim(&mut traced, 2, crash.new).status();
+    if !traced.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: system calls cannot be traced here (needs strace)");
+        return;
+    }
+    crash.scene.assert_exact(crash.new);
+    let calls = fs::read_to_string(calls).unwrap();
+    let first = |what: &str| calls.lines().position(|line| line.contains(what)).unwrap();
+    let done = first(".resetting");
+    assert!(first(".git/refs/heads/main>") < done, "{calls}");
+    assert!(first(".git/refs/heads>") < done, "{calls}");
 }
 
 /// What a process that died long ago left.

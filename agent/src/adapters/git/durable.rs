@@ -1,15 +1,22 @@
-//! Makes fetched objects and refs survive a power cut. libgit2 leaves that to the kernel, which may
-//! keep a new ref as an empty file: every later fetch would fail at it.
+//! Makes fetched objects, and refs, survive a power cut. libgit2 leaves that to the kernel, which may
+//! keep a new ref as an empty file: every later fetch, or reset, would fail at it.
 
 use std::{
     collections::BTreeSet,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    thread,
+    slice, thread,
 };
 
-use super::{compare::is_absence, site::Site};
+use git2::Repository;
+use ripcord_core::{Failure, FailureKind};
+
+use super::{
+    compare::is_absence,
+    errors::OrFail,
+    site::{self, Site},
+};
 
 /// What was there before a fetch.
 #[derive(Debug)]
@@ -32,6 +39,16 @@ impl Before {
             packs.chain(refs.iter().map(|name| self.common_dir.join(name))).collect();
         sync(&files)
     }
+}
+
+/// Waits until what HEAD names is on the disk.
+pub(super) fn sync_head(site: &Site, repo: &Repository) -> Result<(), Failure> {
+    let head = match site::branch(repo) {
+        Some(branch) => site.common_dir.join(branch),
+        None => site.git_dir.join("HEAD"),
+    };
+    let what = || format!("keep {}", head.display());
+    sync(slice::from_ref(&head)).or_fail(FailureKind::Tree, what)
 }
 
 fn packs(common_dir: &Path) -> io::Result<BTreeSet<PathBuf>> {

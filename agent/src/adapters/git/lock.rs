@@ -14,7 +14,7 @@ use ripcord_core::{EnvironmentName, Failure, FailureKind};
 use super::{
     errors::{OrFail, repository},
     marker::Claim,
-    site::Site,
+    site::{self, Site},
 };
 
 /// A `git status` holds the index for milliseconds: this long a lock may take to go away.
@@ -29,9 +29,7 @@ pub(super) fn clear(
 ) -> Result<(), Failure> {
     let ours = unfinished.is_some_and(Claim::is_of_a_dead_process);
     let mut locks = vec![site.git_dir.join("index.lock"), site.git_dir.join("HEAD.lock")];
-    let head = repo.find_reference("HEAD").ok();
-    let branch = head.as_ref().and_then(|head| head.symbolic_target().ok().flatten());
-    locks.extend(branch.map(|branch| site.common_dir.join(format!("{branch}.lock"))));
+    locks.extend(site::branch(repo).map(|branch| site.common_dir.join(format!("{branch}.lock"))));
     locks.iter().try_for_each(|lock| clear_one(site, lock, ours))
 }
 

@@ -104,7 +104,7 @@ impl Marker {
         Ok(Some(claim))
     }
 
-    /// Says durably that the work begins.
+    /// Says that the work begins, to whoever comes after this process.
     pub(super) fn begin(
         self,
         deployment: Option<DeploymentNumber>,

@@ -13,6 +13,7 @@ use ripcord_core::{
 
 use super::{
     compare::{self, Comparison, is_absence},
+    durable,
     errors::{OrFail, exactly},
     export,
     index_file::IndexFile,
@@ -61,15 +62,29 @@ pub(super) fn reset(
             return Err(failure);
         }
     };
-    make_way(site, &plan)?;
-    let (changed, untracked) = write_and_verify(site, &repo, &commit, &plan, lock, reporter)?;
-    if plan.after_a_crash {
-        compare::remember_stat_data(&repo);
-    }
+    let (changed, untracked) = carry_out(site, &repo, &commit, &plan, lock, reporter)?;
     working.finish();
     let saved_to = saved.as_ref().map(|saved| saved.to.clone());
     let saved = saved.map(|saved| saved.paths).unwrap_or_default();
     Ok(TreeReport { brought: Brought::Reset, changed, saved_to, saved, untracked })
+}
+
+/// Answers how many files were written or deleted, and how many untracked ones there are.
+fn carry_out(
+    site: &Site,
+    repo: &Repository,
+    commit: &Commit<'_>,
+    plan: &Plan,
+    lock: Option<IndexLock>,
+    reporter: &Reporter,
+) -> Result<(u64, u64), Failure> {
+    make_way(site, plan)?;
+    let counts = write_and_verify(site, repo, commit, plan, lock, reporter)?;
+    if plan.after_a_crash {
+        compare::remember_stat_data(repo);
+    }
+    durable::sync_head(site, repo)?;
+    Ok(counts)
 }
 
 /// Takes the lock of `index`; nothing when that, or HEAD, is another one since a plan was made: what
@@ -145,7 +160,7 @@ fn remove_empty(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Answers how many files were written or deleted, and how many untracked ones there are.
+/// Answers the same counts.
 fn write_and_verify(
     site: &Site,
     repo: &Repository,

@@ -183,6 +183,12 @@ pub(super) fn head(repo: &Repository) -> Result<Option<CommitSha>, Failure> {
     }
 }
 
+/// The branch that HEAD is on, such as `refs/heads/main`; nothing when it is on none.
+pub(super) fn branch(repo: &Repository) -> Option<String> {
+    let head = repo.find_reference("HEAD").ok()?;
+    head.symbolic_target().ok().flatten().map(str::to_owned)
+}
+
 /// The files of HEAD; nothing before the first commit.
 pub(super) fn head_tree(repo: &Repository) -> Result<Option<Tree<'_>>, Failure> {
     head(repo)?.map(|sha| tree_of(&commit(repo, sha)?)).transpose()
