@@ -2,11 +2,11 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use git2::{Oid, Repository};
@@ -179,8 +179,34 @@ async fn a_kill_at_any_moment_loses_no_object_and_the_next_time_finishes_it() {
     }
     untidy(&site, PACKS, 0);
     let before = objects(&site);
+    let left = fs::read_dir(folder.join("pack")).unwrap().map(|entry| entry.unwrap().path());
+    left.for_each(|file| make_old(&file));
     scene.open().tidy().await.unwrap();
     assert_whole(&site, &before);
+}
+
+/// As if somebody had written it long ago.
+fn make_old(file: &Path) {
+    let long_ago = SystemTime::now() - Duration::from_secs(7_200);
+    File::open(file).unwrap().set_modified(long_ago).unwrap();
+}
+
+#[tokio::test]
+async fn an_index_whose_pack_is_about_to_come_stays_and_an_abandoned_one_goes() {
+    let scene = Scene::new();
+    untidy(&scene.site(), PACKS, 0);
+    let folder = scene.site().join(".git/objects/pack");
+    let (coming, abandoned) = (folder.join("pack-coming.idx"), folder.join("pack-abandoned.idx"));
+    for index in [&coming, &abandoned] {
+        fs::write(index, "").unwrap();
+        fs::write(index.with_extension("rev"), "").unwrap();
+    }
+    make_old(&abandoned);
+    scene.open().tidy().await.unwrap().unwrap();
+    for end in ["idx", "rev"] {
+        assert!(coming.with_extension(end).exists(), "its fetch is under way");
+        assert!(!abandoned.with_extension(end).exists(), "nobody comes back for it");
+    }
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@
 //! Only packs that are small, and loose objects, become one new pack. Nothing is dropped, whether
 //! anybody can reach it or not. What is old goes when the new pack is on the disk, so that a crash at
 //! any moment, and a disk that is full, leave every object where it was or in the new pack. Indexes
-//! come before their packs and go after them: git passes over an index without its pack, and nobody
-//! else leaves one, so that what a crash leaves can be told from what somebody is just writing.
+//! come before their packs and go after them: git passes over an index without its pack. A fetch
+//! does it in the same order, and so only an old index is known to be what a crash left.
 
 use std::{
     collections::BTreeSet,
@@ -13,6 +13,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
 use git2::{Oid, Repository};
@@ -29,6 +30,8 @@ const LOOSE: usize = 2_000;
 const LARGE_BYTES: u64 = 32 << 20;
 /// So much is put together at most at a time, which bounds how long that takes, and the memory.
 const MOST_OBJECTS: usize = 50_000;
+/// Nobody who writes a pack takes so long between its index and the pack.
+const ABANDONED: Duration = Duration::from_secs(3_600);
 /// Begins as the folders do in which git keeps what it has not taken over yet: `git prune` removes
 /// it, should no agent ever come back.
 const ASIDE: &str = "tmp_objdir-ripcord";
@@ -39,7 +42,7 @@ struct Found {
     packs: Vec<Pack>,
     loose: Vec<(Oid, PathBuf)>,
     /// Indexes without their packs.
-    left_behind: Vec<Pack>,
+    left_behind: Vec<PathBuf>,
 }
 
 struct Pack {
@@ -92,7 +95,7 @@ impl Found {
         is_cancelled: &AtomicBool,
     ) -> io::Result<Option<String>> {
         let is_cancelled = || is_cancelled.load(Ordering::Relaxed);
-        self.left_behind.iter().try_for_each(Pack::remove)?;
+        self.left_behind.iter().try_for_each(|index| remove_abandoned(index))?;
         let Chosen { ids, packs, loose } = self.choose()?;
         let Some(name) = write_pack(repo, aside, &ids, &is_cancelled)? else { return Ok(None) };
         let index = self.adopt(aside, &name)?;
@@ -155,6 +158,16 @@ impl Pack {
     }
 }
 
+/// Removes an index whose pack is gone, and no pack in any case: it may come just now.
+fn remove_abandoned(index: &Path) -> io::Result<()> {
+    let modified = index.metadata().and_then(|found| found.modified());
+    let age = modified.ok().and_then(|modified| modified.elapsed().ok()).unwrap_or_default();
+    if age < ABANDONED || index.with_extension("pack").symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    ["rev", "idx"].iter().try_for_each(|end| remove(&index.with_extension(end)))
+}
+
 /// What somebody else removed is gone as well.
 fn remove(file: &Path) -> io::Result<()> {
     match fs::remove_file(file) {
@@ -192,7 +205,7 @@ fn write_pack(
 
 /// Small packs that nobody wants to be kept as they are, and indexes without their packs. None where
 /// an index over several packs names them: whoever makes such an index tidies up, too.
-fn packs(folder: &Path) -> io::Result<(Vec<Pack>, Vec<Pack>)> {
+fn packs(folder: &Path) -> io::Result<(Vec<Pack>, Vec<PathBuf>)> {
     let (mut packs, mut left_behind) = (Vec::new(), Vec::new());
     if folder.join("multi-pack-index").exists() {
         return Ok((packs, left_behind));
@@ -206,7 +219,7 @@ fn packs(folder: &Path) -> io::Result<(Vec<Pack>, Vec<Pack>)> {
         }
         match index.with_extension("pack").metadata() {
             Ok(pack) if pack.len() < LARGE_BYTES => packs.push(Pack { index, bytes: pack.len() }),
-            Err(error) if is_absence(&error) => left_behind.push(Pack { index, bytes: 0 }),
+            Err(error) if is_absence(&error) => left_behind.push(index),
             Ok(_) | Err(_) => {}
         }
     }
