@@ -118,10 +118,12 @@ impl Found {
         Ok(Some(format!("{packs} packs and {loose} loose objects are one pack now")))
     }
 
-    /// As much as is put together at a time: the smallest packs, and loose objects.
+    /// As much as is put together at a time: the smallest packs, if they are many, and loose
+    /// objects.
     fn choose(&self) -> io::Result<Chosen<'_>> {
+        let many = if self.packs.len() < PACKS { &[] } else { &self.packs[..] };
         let (mut ids, mut packs) = (BTreeSet::new(), 0);
-        for pack in &self.packs {
+        for pack in many {
             let more = ids_of(&pack.index)?;
             if packs > 1 && ids.len() + more.len() > MOST_OBJECTS {
                 break;
