@@ -210,6 +210,22 @@ async fn a_kill_at_any_moment_loses_no_object_and_the_next_time_finishes_it() {
     assert_whole(&site, &before);
 }
 
+#[tokio::test]
+async fn a_loose_object_that_a_power_cut_emptied_is_left_alone_and_stops_nobody() {
+    let scene = Scene::new();
+    let site = scene.site();
+    let all = untidy(&site, PACKS, 3);
+    let before = objects(&site);
+    let empty = file_of(&site, Oid::hash_object(git2::ObjectType::Blob, b"lost").unwrap());
+    fs::create_dir_all(empty.parent().unwrap()).unwrap();
+    fs::write(&empty, "").unwrap();
+    scene.open().tidy().await.unwrap().unwrap();
+    assert!(empty.exists(), "a fetch may bring it again");
+    assert!(!file_of(&site, all[all.len() - 1]).exists());
+    fs::remove_file(&empty).unwrap();
+    assert_whole(&site, &before);
+}
+
 /// As if somebody had written it long ago.
 fn make_old(file: &Path) {
     let long_ago = SystemTime::now() - Duration::from_secs(7_200);

@@ -54,7 +54,7 @@ struct Pack {
 struct Chosen<'f> {
     ids: BTreeSet<Oid>,
     packs: &'f [Pack],
-    loose: &'f [(Oid, PathBuf)],
+    loose: Vec<&'f (Oid, PathBuf)>,
 }
 
 /// Puts together what there is too much of, until `is_cancelled`. Answers in words what was done.
@@ -95,8 +95,10 @@ impl Found {
         is_cancelled: &AtomicBool,
     ) -> io::Result<Option<String>> {
         let is_cancelled = || is_cancelled.load(Ordering::Relaxed);
+        let odb = repo.odb().map_err(|error| io::Error::other(error.message().to_owned()))?;
         self.left_behind.iter().try_for_each(|index| remove_abandoned(index))?;
-        let Chosen { ids, packs, loose } = self.choose()?;
+        let is_readable = |id| !is_cancelled() && odb.read(id).is_ok();
+        let Chosen { ids, packs, loose } = self.choose(is_readable)?;
         let Some(name) = write_pack(repo, aside, &ids, &is_cancelled)? else { return Ok(None) };
         let index = self.adopt(aside, &name)?;
         if !ids.is_subset(&ids_of(&index)?) {
@@ -108,7 +110,7 @@ impl Found {
             }
             pack.remove()?;
         }
-        for (_, file) in loose {
+        for (_, file) in &loose {
             if is_cancelled() {
                 return Ok(None);
             }
@@ -119,8 +121,8 @@ impl Found {
     }
 
     /// As much as is put together at a time: the smallest packs, if they are many, and loose
-    /// objects.
-    fn choose(&self) -> io::Result<Chosen<'_>> {
+    /// objects, but not such as a power cut left empty: they stay as they are.
+    fn choose(&self, is_readable: impl Fn(Oid) -> bool) -> io::Result<Chosen<'_>> {
         let many = if self.packs.len() < PACKS { &[] } else { &self.packs[..] };
         let (mut ids, mut packs) = (BTreeSet::new(), 0);
         for pack in many {
@@ -131,8 +133,9 @@ impl Found {
             ids.extend(more);
             packs += 1;
         }
-        let room = MOST_OBJECTS.saturating_sub(ids.len()).min(self.loose.len());
-        let loose = &self.loose[..room];
+        let room = MOST_OBJECTS.saturating_sub(ids.len());
+        let readable = self.loose.iter().filter(|(id, _)| is_readable(*id));
+        let loose: Vec<_> = readable.take(room).collect();
         ids.extend(loose.iter().map(|(id, _)| *id));
         Ok(Chosen { ids, packs: &self.packs[..packs], loose })
     }
@@ -185,6 +188,9 @@ fn write_pack(
     ids: &BTreeSet<Oid>,
     is_cancelled: &impl Fn() -> bool,
 ) -> io::Result<Option<String>> {
+    if ids.is_empty() {
+        return Ok(None);
+    }
     fs::create_dir_all(aside)?;
     let written = || -> Result<Option<String>, git2::Error> {
         let mut builder = repo.packbuilder()?;
