@@ -1,11 +1,11 @@
 //! Containers as a runtime, through the Docker Engine API.
 //!
 //! `engine` talks to Docker, `select` finds the containers of an environment, `restart` restarts
-//! them, `recreate` makes new ones and `cutting` chooses whom it does not wait for, `reload` tells them
-//! to read their files again, `stopping` says how long they are waited for, `health` judges them, `ways`
-//! lets requests reach them as soon as they are back; `logs` follows them, with a `tracker` per container
-//! that neither loses nor repeats a line, and reads what was from its `jsonfile`. Docker may be down when
-//! the agent starts: nothing connects before use.
+//! them, `recreate` makes new ones and `cutting` chooses whom it does not wait for, `reload` tells
+//! them to read their files again, `stopping` says how long they are waited for, `health` judges them,
+//! `ways` lets requests reach them as soon as they are back; `logs` follows them, with a `tracker` per
+//! container that neither loses nor repeats a line, and reads what was from its `jsonfile`. Docker may
+//! be down when the agent starts: nothing connects before use.
 
 mod cutting;
 mod deaf;
