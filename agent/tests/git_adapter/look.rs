@@ -107,13 +107,7 @@ async fn what_lies_behind_a_link_is_neither_taken_for_the_trees_nor_deleted_with
     let scene = Scene::new();
     scene.write("a/dos.txt", "one\r\ntwo\r\n");
     scene.link("a/link", "dos.txt");
-    scene.commit("before there were attributes");
-    git(&scene.work(), &["config", "core.safecrlf", "false"]);
-    fs::write(scene.work().join(".gitattributes"), "*.txt text\n").unwrap();
-    git(&scene.work(), &["add", ".gitattributes"]);
-    git(&scene.work(), &["commit", "--quiet", "-m", "attributes"]);
-    git(&scene.work(), &["push", "--quiet", "origin", "HEAD:main"]);
-    let odd = scene.work_head();
+    let odd = scene.commit_against_attributes();
     deploy(&scene, 1, odd).await;
     let (repository, folder) = (scene.open(), scene.site().join("a"));
     assert!(repository.inspect(odd).await.unwrap().exact);

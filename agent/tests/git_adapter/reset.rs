@@ -142,13 +142,7 @@ async fn a_file_that_was_committed_against_its_own_line_endings_does_not_block_e
     let scene = Scene::new();
     scene.write("dos.txt", "one\r\ntwo\r\n");
     scene.write("other", "1\n");
-    scene.commit("before there were attributes");
-    git(&scene.work(), &["config", "core.safecrlf", "false"]);
-    fs::write(scene.work().join(".gitattributes"), "*.txt text\n").unwrap();
-    git(&scene.work(), &["add", ".gitattributes"]);
-    git(&scene.work(), &["commit", "--quiet", "-m", "attributes"]);
-    git(&scene.work(), &["push", "--quiet", "origin", "HEAD:main"]);
-    let odd = scene.work_head();
+    let odd = scene.commit_against_attributes();
     deploy(&scene, 1, odd).await;
     fs::write(scene.work().join("other"), "2\n").unwrap();
     git(&scene.work(), &["commit", "--quiet", "-m", "other", "other"]);

@@ -148,6 +148,19 @@ impl Scene {
         self.work_head()
     }
 
+    /// A pushed commit in which the line endings of `dos.txt` and the like, as they were committed, are
+    /// against the attributes: nothing but the attributes is added to it.
+    pub fn commit_against_attributes(&self) -> CommitSha {
+        self.commit("before there were attributes");
+        let work = self.work();
+        git(&work, &["config", "core.safecrlf", "false"]);
+        fs::write(work.join(".gitattributes"), "*.txt text\n").unwrap();
+        git(&work, &["add", ".gitattributes"]);
+        git(&work, &["commit", "--quiet", "-m", "attributes"]);
+        git(&work, &["push", "--quiet", "origin", "HEAD:main"]);
+        self.work_head()
+    }
+
     pub fn work_head(&self) -> CommitSha {
         sha(&git(&self.work(), &["rev-parse", "HEAD"]))
     }
